@@ -1,0 +1,1 @@
+"""The Akri agent of a node: handlers in, Instances and device plugins out."""

@@ -1,0 +1,33 @@
+"""The command `edgelab`: one subcommand per process of a lab.
+
+Each subcommand lives in the package it starts, as a module `command` with `add_arguments(parser)` and
+`run(arguments) -> int`; it is imported only when it is asked for, so that `edgelab hold` stays small.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+_COMMANDS = {
+    "agent": ("edgelab.agent.command", "discover devices on this node and offer them to its Pods"),
+    "controller": ("edgelab.controller.command", "create brokers and Services for Instances"),
+    "hold": ("edgelab.lab.hold", "run a program so that a restarted supervisor takes it over"),
+    "node": ("edgelab.node.command", "run a Kubernetes node for Wasm modules"),
+    "proxy": ("edgelab.discovery.command", "serve a Wasm discovery handler to an Akri agent"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the subcommand that argv names; returns its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(prog="edgelab", description="The processes of an edgelab.akri lab.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, summary) in _COMMANDS.items():
+        subparser = commands.add_parser(name, help=summary, description=summary)
+        if name in words[:1]:
+            importlib.import_module(module).add_arguments(subparser)
+    arguments = parser.parse_args(words)
+    module, _ = _COMMANDS[arguments.command]
+    status: int = importlib.import_module(module).run(arguments)
+    return status

@@ -1,0 +1,60 @@
+"""The names that Akri gives to things, computed before they exist.
+
+Everything here is a total function of its arguments. The rules are those of Akri 0.13.26: see each function.
+"""
+
+import hashlib
+
+RESOURCE_DOMAIN = "akri.sh"
+"""Domain of the extended resources, of the custom resources' API group and of the controller's labels."""
+
+LONGEST_RESOURCE_NAME = 63
+"""Longest part after `akri.sh/` that Kubernetes accepts as an extended resource."""
+
+LONGEST_LABEL_VALUE = 63
+"""Longest value of a label; the broker's `app` label is the broker's name."""
+
+
+def digest(device_id: str, *, node: str = "", shared: bool) -> str:
+    """Six hexadecimal digits that stand for a device: BLAKE2b with a 3-byte output, as Akri's agent computes it.
+
+    A shared device has the same digest on every node; a local one has its node's name appended before hashing.
+    """
+    text = device_id if shared else device_id + node
+    return hashlib.blake2b(text.encode(), digest_size=3).hexdigest()
+
+
+def instance(configuration: str, device_digest: str) -> str:
+    """Name of the Instance of a device, e.g. `akri-debug-echo-aae70c`."""
+    return f"{configuration}-{device_digest}"
+
+
+def cdi(configuration: str, device_digest: str) -> str:
+    """The Instance's `cdiName`, e.g. `akri.sh/akri-debug-echo=aae70c`."""
+    return f"{RESOURCE_DOMAIN}/{configuration}={device_digest}"
+
+
+def resource(name: str) -> str:
+    """Extended resource of an Instance or of a Configuration, e.g. `akri.sh/akri-debug-echo-aae70c`."""
+    return f"{RESOURCE_DOMAIN}/{name}"
+
+
+def slot(instance_name: str, index: int) -> str:
+    """Key of a slot in `deviceUsage`, which is also the device id that the kubelet sees."""
+    return f"{instance_name}-{index}"
+
+
+def broker_pod(instance_name: str, node: str, *, shared: bool) -> str:
+    """Name of the broker Pod of an Instance on a node; dots of the Instance's name become dashes."""
+    plain = instance_name.replace(".", "-")
+    return f"{node}-{plain}-pod" if shared else f"{plain}-pod"
+
+
+def broker_job(instance_name: str, configuration_generation: int) -> str:
+    """Name of the broker Job of an Instance for one generation of its Configuration."""
+    return f"{instance_name}-{configuration_generation}-job"
+
+
+def service(owner: str) -> str:
+    """Name of the Service of an Instance or of a Configuration."""
+    return owner.replace(".", "-") + "-svc"

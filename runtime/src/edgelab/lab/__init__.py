@@ -1,0 +1,1 @@
+"""Things that concern a lab as a whole and need no cluster."""
