@@ -28,6 +28,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name in words[:1]:
             importlib.import_module(module).add_arguments(subparser)
     arguments = parser.parse_args(words)
-    module, _ = _COMMANDS[arguments.command]
-    status: int = importlib.import_module(module).run(arguments)
+    command = importlib.import_module(_COMMANDS[arguments.command][0])
+    status: int = command.run(arguments)
     return status

@@ -6,6 +6,7 @@ import typing
 
 import grpclib.const
 import grpclib.client
+
 if typing.TYPE_CHECKING:
     import grpclib.server
 
@@ -13,14 +14,16 @@ import edgelab.wire.deviceplugin_pb2
 
 
 class RegistrationBase(abc.ABC):
-
     @abc.abstractmethod
-    async def Register(self, stream: 'grpclib.server.Stream[edgelab.wire.deviceplugin_pb2.RegisterRequest, edgelab.wire.deviceplugin_pb2.Empty]') -> None:
+    async def Register(
+        self,
+        stream: "grpclib.server.Stream[edgelab.wire.deviceplugin_pb2.RegisterRequest, edgelab.wire.deviceplugin_pb2.Empty]",
+    ) -> None:
         pass
 
     def __mapping__(self) -> typing.Dict[str, grpclib.const.Handler]:
         return {
-            '/v1beta1.Registration/Register': grpclib.const.Handler(
+            "/v1beta1.Registration/Register": grpclib.const.Handler(
                 self.Register,
                 grpclib.const.Cardinality.UNARY_UNARY,
                 edgelab.wire.deviceplugin_pb2.RegisterRequest,
@@ -30,65 +33,78 @@ class RegistrationBase(abc.ABC):
 
 
 class RegistrationStub:
-
     def __init__(self, channel: grpclib.client.Channel) -> None:
         self.Register = grpclib.client.UnaryUnaryMethod(
             channel,
-            '/v1beta1.Registration/Register',
+            "/v1beta1.Registration/Register",
             edgelab.wire.deviceplugin_pb2.RegisterRequest,
             edgelab.wire.deviceplugin_pb2.Empty,
         )
 
 
 class DevicePluginBase(abc.ABC):
-
     @abc.abstractmethod
-    async def GetDevicePluginOptions(self, stream: 'grpclib.server.Stream[edgelab.wire.deviceplugin_pb2.Empty, edgelab.wire.deviceplugin_pb2.DevicePluginOptions]') -> None:
+    async def GetDevicePluginOptions(
+        self,
+        stream: "grpclib.server.Stream[edgelab.wire.deviceplugin_pb2.Empty, edgelab.wire.deviceplugin_pb2.DevicePluginOptions]",
+    ) -> None:
         pass
 
     @abc.abstractmethod
-    async def ListAndWatch(self, stream: 'grpclib.server.Stream[edgelab.wire.deviceplugin_pb2.Empty, edgelab.wire.deviceplugin_pb2.ListAndWatchResponse]') -> None:
+    async def ListAndWatch(
+        self,
+        stream: "grpclib.server.Stream[edgelab.wire.deviceplugin_pb2.Empty, edgelab.wire.deviceplugin_pb2.ListAndWatchResponse]",
+    ) -> None:
         pass
 
     @abc.abstractmethod
-    async def GetPreferredAllocation(self, stream: 'grpclib.server.Stream[edgelab.wire.deviceplugin_pb2.PreferredAllocationRequest, edgelab.wire.deviceplugin_pb2.PreferredAllocationResponse]') -> None:
+    async def GetPreferredAllocation(
+        self,
+        stream: "grpclib.server.Stream[edgelab.wire.deviceplugin_pb2.PreferredAllocationRequest, edgelab.wire.deviceplugin_pb2.PreferredAllocationResponse]",
+    ) -> None:
         pass
 
     @abc.abstractmethod
-    async def Allocate(self, stream: 'grpclib.server.Stream[edgelab.wire.deviceplugin_pb2.AllocateRequest, edgelab.wire.deviceplugin_pb2.AllocateResponse]') -> None:
+    async def Allocate(
+        self,
+        stream: "grpclib.server.Stream[edgelab.wire.deviceplugin_pb2.AllocateRequest, edgelab.wire.deviceplugin_pb2.AllocateResponse]",
+    ) -> None:
         pass
 
     @abc.abstractmethod
-    async def PreStartContainer(self, stream: 'grpclib.server.Stream[edgelab.wire.deviceplugin_pb2.PreStartContainerRequest, edgelab.wire.deviceplugin_pb2.PreStartContainerResponse]') -> None:
+    async def PreStartContainer(
+        self,
+        stream: "grpclib.server.Stream[edgelab.wire.deviceplugin_pb2.PreStartContainerRequest, edgelab.wire.deviceplugin_pb2.PreStartContainerResponse]",
+    ) -> None:
         pass
 
     def __mapping__(self) -> typing.Dict[str, grpclib.const.Handler]:
         return {
-            '/v1beta1.DevicePlugin/GetDevicePluginOptions': grpclib.const.Handler(
+            "/v1beta1.DevicePlugin/GetDevicePluginOptions": grpclib.const.Handler(
                 self.GetDevicePluginOptions,
                 grpclib.const.Cardinality.UNARY_UNARY,
                 edgelab.wire.deviceplugin_pb2.Empty,
                 edgelab.wire.deviceplugin_pb2.DevicePluginOptions,
             ),
-            '/v1beta1.DevicePlugin/ListAndWatch': grpclib.const.Handler(
+            "/v1beta1.DevicePlugin/ListAndWatch": grpclib.const.Handler(
                 self.ListAndWatch,
                 grpclib.const.Cardinality.UNARY_STREAM,
                 edgelab.wire.deviceplugin_pb2.Empty,
                 edgelab.wire.deviceplugin_pb2.ListAndWatchResponse,
             ),
-            '/v1beta1.DevicePlugin/GetPreferredAllocation': grpclib.const.Handler(
+            "/v1beta1.DevicePlugin/GetPreferredAllocation": grpclib.const.Handler(
                 self.GetPreferredAllocation,
                 grpclib.const.Cardinality.UNARY_UNARY,
                 edgelab.wire.deviceplugin_pb2.PreferredAllocationRequest,
                 edgelab.wire.deviceplugin_pb2.PreferredAllocationResponse,
             ),
-            '/v1beta1.DevicePlugin/Allocate': grpclib.const.Handler(
+            "/v1beta1.DevicePlugin/Allocate": grpclib.const.Handler(
                 self.Allocate,
                 grpclib.const.Cardinality.UNARY_UNARY,
                 edgelab.wire.deviceplugin_pb2.AllocateRequest,
                 edgelab.wire.deviceplugin_pb2.AllocateResponse,
             ),
-            '/v1beta1.DevicePlugin/PreStartContainer': grpclib.const.Handler(
+            "/v1beta1.DevicePlugin/PreStartContainer": grpclib.const.Handler(
                 self.PreStartContainer,
                 grpclib.const.Cardinality.UNARY_UNARY,
                 edgelab.wire.deviceplugin_pb2.PreStartContainerRequest,
@@ -98,35 +114,34 @@ class DevicePluginBase(abc.ABC):
 
 
 class DevicePluginStub:
-
     def __init__(self, channel: grpclib.client.Channel) -> None:
         self.GetDevicePluginOptions = grpclib.client.UnaryUnaryMethod(
             channel,
-            '/v1beta1.DevicePlugin/GetDevicePluginOptions',
+            "/v1beta1.DevicePlugin/GetDevicePluginOptions",
             edgelab.wire.deviceplugin_pb2.Empty,
             edgelab.wire.deviceplugin_pb2.DevicePluginOptions,
         )
         self.ListAndWatch = grpclib.client.UnaryStreamMethod(
             channel,
-            '/v1beta1.DevicePlugin/ListAndWatch',
+            "/v1beta1.DevicePlugin/ListAndWatch",
             edgelab.wire.deviceplugin_pb2.Empty,
             edgelab.wire.deviceplugin_pb2.ListAndWatchResponse,
         )
         self.GetPreferredAllocation = grpclib.client.UnaryUnaryMethod(
             channel,
-            '/v1beta1.DevicePlugin/GetPreferredAllocation',
+            "/v1beta1.DevicePlugin/GetPreferredAllocation",
             edgelab.wire.deviceplugin_pb2.PreferredAllocationRequest,
             edgelab.wire.deviceplugin_pb2.PreferredAllocationResponse,
         )
         self.Allocate = grpclib.client.UnaryUnaryMethod(
             channel,
-            '/v1beta1.DevicePlugin/Allocate',
+            "/v1beta1.DevicePlugin/Allocate",
             edgelab.wire.deviceplugin_pb2.AllocateRequest,
             edgelab.wire.deviceplugin_pb2.AllocateResponse,
         )
         self.PreStartContainer = grpclib.client.UnaryUnaryMethod(
             channel,
-            '/v1beta1.DevicePlugin/PreStartContainer',
+            "/v1beta1.DevicePlugin/PreStartContainer",
             edgelab.wire.deviceplugin_pb2.PreStartContainerRequest,
             edgelab.wire.deviceplugin_pb2.PreStartContainerResponse,
         )

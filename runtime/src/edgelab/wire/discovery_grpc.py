@@ -6,6 +6,7 @@ import typing
 
 import grpclib.const
 import grpclib.client
+
 if typing.TYPE_CHECKING:
     import grpclib.server
 
@@ -13,14 +14,16 @@ import edgelab.wire.discovery_pb2
 
 
 class RegistrationBase(abc.ABC):
-
     @abc.abstractmethod
-    async def RegisterDiscoveryHandler(self, stream: 'grpclib.server.Stream[edgelab.wire.discovery_pb2.RegisterDiscoveryHandlerRequest, edgelab.wire.discovery_pb2.Empty]') -> None:
+    async def RegisterDiscoveryHandler(
+        self,
+        stream: "grpclib.server.Stream[edgelab.wire.discovery_pb2.RegisterDiscoveryHandlerRequest, edgelab.wire.discovery_pb2.Empty]",
+    ) -> None:
         pass
 
     def __mapping__(self) -> typing.Dict[str, grpclib.const.Handler]:
         return {
-            '/v0.Registration/RegisterDiscoveryHandler': grpclib.const.Handler(
+            "/v0.Registration/RegisterDiscoveryHandler": grpclib.const.Handler(
                 self.RegisterDiscoveryHandler,
                 grpclib.const.Cardinality.UNARY_UNARY,
                 edgelab.wire.discovery_pb2.RegisterDiscoveryHandlerRequest,
@@ -30,25 +33,26 @@ class RegistrationBase(abc.ABC):
 
 
 class RegistrationStub:
-
     def __init__(self, channel: grpclib.client.Channel) -> None:
         self.RegisterDiscoveryHandler = grpclib.client.UnaryUnaryMethod(
             channel,
-            '/v0.Registration/RegisterDiscoveryHandler',
+            "/v0.Registration/RegisterDiscoveryHandler",
             edgelab.wire.discovery_pb2.RegisterDiscoveryHandlerRequest,
             edgelab.wire.discovery_pb2.Empty,
         )
 
 
 class DiscoveryHandlerBase(abc.ABC):
-
     @abc.abstractmethod
-    async def Discover(self, stream: 'grpclib.server.Stream[edgelab.wire.discovery_pb2.DiscoverRequest, edgelab.wire.discovery_pb2.DiscoverResponse]') -> None:
+    async def Discover(
+        self,
+        stream: "grpclib.server.Stream[edgelab.wire.discovery_pb2.DiscoverRequest, edgelab.wire.discovery_pb2.DiscoverResponse]",
+    ) -> None:
         pass
 
     def __mapping__(self) -> typing.Dict[str, grpclib.const.Handler]:
         return {
-            '/v0.DiscoveryHandler/Discover': grpclib.const.Handler(
+            "/v0.DiscoveryHandler/Discover": grpclib.const.Handler(
                 self.Discover,
                 grpclib.const.Cardinality.UNARY_STREAM,
                 edgelab.wire.discovery_pb2.DiscoverRequest,
@@ -58,11 +62,10 @@ class DiscoveryHandlerBase(abc.ABC):
 
 
 class DiscoveryHandlerStub:
-
     def __init__(self, channel: grpclib.client.Channel) -> None:
         self.Discover = grpclib.client.UnaryStreamMethod(
             channel,
-            '/v0.DiscoveryHandler/Discover',
+            "/v0.DiscoveryHandler/Discover",
             edgelab.wire.discovery_pb2.DiscoverRequest,
             edgelab.wire.discovery_pb2.DiscoverResponse,
         )

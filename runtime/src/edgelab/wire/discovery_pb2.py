@@ -4,61 +4,75 @@
 # source: edgelab/wire/discovery.proto
 # Protobuf Python Version: 7.35.1
 """Generated protocol buffer code."""
+
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
+
 _runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC,
-    7,
-    35,
-    1,
-    '',
-    'edgelab/wire/discovery.proto'
+    _runtime_version.Domain.PUBLIC, 7, 35, 1, "", "edgelab/wire/discovery.proto"
 )
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-
-
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x65\x64gelab/wire/discovery.proto\x12\x02v0\"\xc0\x01\n\x1fRegisterDiscoveryHandlerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x02 \x01(\t\x12G\n\rendpoint_type\x18\x03 \x01(\x0e\x32\x30.v0.RegisterDiscoveryHandlerRequest.EndpointType\x12\x0e\n\x06shared\x18\x04 \x01(\x08\"$\n\x0c\x45ndpointType\x12\x07\n\x03UDS\x10\x00\x12\x0b\n\x07NETWORK\x10\x01\"\x07\n\x05\x45mpty\"\xc2\x01\n\x0f\x44iscoverRequest\x12\x19\n\x11\x64iscovery_details\x18\x01 \x01(\t\x12J\n\x14\x64iscovery_properties\x18\x02 \x03(\x0b\x32,.v0.DiscoverRequest.DiscoveryPropertiesEntry\x1aH\n\x18\x44iscoveryPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1b\n\x05value\x18\x02 \x01(\x0b\x32\x0c.v0.ByteData:\x02\x38\x01\"$\n\x08\x42yteData\x12\x10\n\x03vec\x18\x01 \x01(\x0cH\x00\x88\x01\x01\x42\x06\n\x04_vec\"/\n\x10\x44iscoverResponse\x12\x1b\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32\n.v0.Device\"\xb8\x01\n\x06\x44\x65vice\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\nproperties\x18\x02 \x03(\x0b\x32\x1a.v0.Device.PropertiesEntry\x12\x19\n\x06mounts\x18\x03 \x03(\x0b\x32\t.v0.Mount\x12$\n\x0c\x64\x65vice_specs\x18\x04 \x03(\x0b\x32\x0e.v0.DeviceSpec\x1a\x31\n\x0fPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"E\n\x05Mount\x12\x16\n\x0e\x63ontainer_path\x18\x01 \x01(\t\x12\x11\n\thost_path\x18\x02 \x01(\t\x12\x11\n\tread_only\x18\x03 \x01(\x08\"L\n\nDeviceSpec\x12\x16\n\x0e\x63ontainer_path\x18\x01 \x01(\t\x12\x11\n\thost_path\x18\x02 \x01(\t\x12\x13\n\x0bpermissions\x18\x03 \x01(\t2Z\n\x0cRegistration\x12J\n\x18RegisterDiscoveryHandler\x12#.v0.RegisterDiscoveryHandlerRequest\x1a\t.v0.Empty2K\n\x10\x44iscoveryHandler\x12\x37\n\x08\x44iscover\x12\x13.v0.DiscoverRequest\x1a\x14.v0.DiscoverResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
+    b'\n\x1cedgelab/wire/discovery.proto\x12\x02v0"\xc0\x01\n\x1fRegisterDiscoveryHand'
+    b"lerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08endpoint\x18\x02 \x01(\t\x12G\n\rendpoint_type\x18"
+    b"\x03 \x01(\x0e20.v0.RegisterDiscoveryHandlerRequest.EndpointType\x12\x0e\n\x06s"
+    b'hared\x18\x04 \x01(\x08"$\n\x0cEndpointType\x12\x07\n\x03UDS\x10\x00\x12\x0b\n\x07NETWORK\x10\x01"\x07\n\x05Empty"\xc2'
+    b"\x01\n\x0fDiscoverRequest\x12\x19\n\x11discovery_details\x18\x01 \x01(\t\x12J\n\x14discovery_p"
+    b"roperties\x18\x02 \x03(\x0b2,.v0.DiscoverRequest.DiscoveryPropertiesEntr"
+    b"y\x1aH\n\x18DiscoveryPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1b\n\x05value\x18\x02 \x01(\x0b2\x0c."
+    b'v0.ByteData:\x028\x01"$\n\x08ByteData\x12\x10\n\x03vec\x18\x01 \x01(\x0cH\x00\x88\x01\x01B\x06\n\x04_vec"/\n\x10Dis'
+    b'coverResponse\x12\x1b\n\x07devices\x18\x01 \x03(\x0b2\n.v0.Device"\xb8\x01\n\x06Device\x12\n\n\x02id\x18'
+    b"\x01 \x01(\t\x12.\n\nproperties\x18\x02 \x03(\x0b2\x1a.v0.Device.PropertiesEntry\x12\x19\n\x06mou"
+    b"nts\x18\x03 \x03(\x0b2\t.v0.Mount\x12$\n\x0cdevice_specs\x18\x04 \x03(\x0b2\x0e.v0.DeviceSpec\x1a1"
+    b'\n\x0fPropertiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x028\x01"E\n\x05Mount\x12\x16'
+    b"\n\x0econtainer_path\x18\x01 \x01(\t\x12\x11\n\thost_path\x18\x02 \x01(\t\x12\x11\n\tread_only\x18\x03 \x01(\x08"
+    b'"L\n\nDeviceSpec\x12\x16\n\x0econtainer_path\x18\x01 \x01(\t\x12\x11\n\thost_path\x18\x02 \x01(\t\x12\x13\n'
+    b"\x0bpermissions\x18\x03 \x01(\t2Z\n\x0cRegistration\x12J\n\x18RegisterDiscoveryHandl"
+    b"er\x12#.v0.RegisterDiscoveryHandlerRequest\x1a\t.v0.Empty2K\n\x10Discov"
+    b"eryHandler\x127\n\x08Discover\x12\x13.v0.DiscoverRequest\x1a\x14.v0.DiscoverRes"
+    b"ponse0\x01b\x06proto3"
+)
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'edgelab.wire.discovery_pb2', _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "edgelab.wire.discovery_pb2", _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
-  _globals['_DISCOVERREQUEST_DISCOVERYPROPERTIESENTRY']._loaded_options = None
-  _globals['_DISCOVERREQUEST_DISCOVERYPROPERTIESENTRY']._serialized_options = b'8\001'
-  _globals['_DEVICE_PROPERTIESENTRY']._loaded_options = None
-  _globals['_DEVICE_PROPERTIESENTRY']._serialized_options = b'8\001'
-  _globals['_REGISTERDISCOVERYHANDLERREQUEST']._serialized_start=37
-  _globals['_REGISTERDISCOVERYHANDLERREQUEST']._serialized_end=229
-  _globals['_REGISTERDISCOVERYHANDLERREQUEST_ENDPOINTTYPE']._serialized_start=193
-  _globals['_REGISTERDISCOVERYHANDLERREQUEST_ENDPOINTTYPE']._serialized_end=229
-  _globals['_EMPTY']._serialized_start=231
-  _globals['_EMPTY']._serialized_end=238
-  _globals['_DISCOVERREQUEST']._serialized_start=241
-  _globals['_DISCOVERREQUEST']._serialized_end=435
-  _globals['_DISCOVERREQUEST_DISCOVERYPROPERTIESENTRY']._serialized_start=363
-  _globals['_DISCOVERREQUEST_DISCOVERYPROPERTIESENTRY']._serialized_end=435
-  _globals['_BYTEDATA']._serialized_start=437
-  _globals['_BYTEDATA']._serialized_end=473
-  _globals['_DISCOVERRESPONSE']._serialized_start=475
-  _globals['_DISCOVERRESPONSE']._serialized_end=522
-  _globals['_DEVICE']._serialized_start=525
-  _globals['_DEVICE']._serialized_end=709
-  _globals['_DEVICE_PROPERTIESENTRY']._serialized_start=660
-  _globals['_DEVICE_PROPERTIESENTRY']._serialized_end=709
-  _globals['_MOUNT']._serialized_start=711
-  _globals['_MOUNT']._serialized_end=780
-  _globals['_DEVICESPEC']._serialized_start=782
-  _globals['_DEVICESPEC']._serialized_end=858
-  _globals['_REGISTRATION']._serialized_start=860
-  _globals['_REGISTRATION']._serialized_end=950
-  _globals['_DISCOVERYHANDLER']._serialized_start=952
-  _globals['_DISCOVERYHANDLER']._serialized_end=1027
+    DESCRIPTOR._loaded_options = None
+    _globals["_DISCOVERREQUEST_DISCOVERYPROPERTIESENTRY"]._loaded_options = None
+    _globals["_DISCOVERREQUEST_DISCOVERYPROPERTIESENTRY"]._serialized_options = b"8\001"
+    _globals["_DEVICE_PROPERTIESENTRY"]._loaded_options = None
+    _globals["_DEVICE_PROPERTIESENTRY"]._serialized_options = b"8\001"
+    _globals["_REGISTERDISCOVERYHANDLERREQUEST"]._serialized_start = 37
+    _globals["_REGISTERDISCOVERYHANDLERREQUEST"]._serialized_end = 229
+    _globals["_REGISTERDISCOVERYHANDLERREQUEST_ENDPOINTTYPE"]._serialized_start = 193
+    _globals["_REGISTERDISCOVERYHANDLERREQUEST_ENDPOINTTYPE"]._serialized_end = 229
+    _globals["_EMPTY"]._serialized_start = 231
+    _globals["_EMPTY"]._serialized_end = 238
+    _globals["_DISCOVERREQUEST"]._serialized_start = 241
+    _globals["_DISCOVERREQUEST"]._serialized_end = 435
+    _globals["_DISCOVERREQUEST_DISCOVERYPROPERTIESENTRY"]._serialized_start = 363
+    _globals["_DISCOVERREQUEST_DISCOVERYPROPERTIESENTRY"]._serialized_end = 435
+    _globals["_BYTEDATA"]._serialized_start = 437
+    _globals["_BYTEDATA"]._serialized_end = 473
+    _globals["_DISCOVERRESPONSE"]._serialized_start = 475
+    _globals["_DISCOVERRESPONSE"]._serialized_end = 522
+    _globals["_DEVICE"]._serialized_start = 525
+    _globals["_DEVICE"]._serialized_end = 709
+    _globals["_DEVICE_PROPERTIESENTRY"]._serialized_start = 660
+    _globals["_DEVICE_PROPERTIESENTRY"]._serialized_end = 709
+    _globals["_MOUNT"]._serialized_start = 711
+    _globals["_MOUNT"]._serialized_end = 780
+    _globals["_DEVICESPEC"]._serialized_start = 782
+    _globals["_DEVICESPEC"]._serialized_end = 858
+    _globals["_REGISTRATION"]._serialized_start = 860
+    _globals["_REGISTRATION"]._serialized_end = 950
+    _globals["_DISCOVERYHANDLER"]._serialized_start = 952
+    _globals["_DISCOVERYHANDLER"]._serialized_end = 1027
 # @@protoc_insertion_point(module_scope)

@@ -13,6 +13,7 @@ class RegisterDiscoveryHandlerRequest(_message.Message):
         __slots__ = ()
         UDS: _ClassVar[RegisterDiscoveryHandlerRequest.EndpointType]
         NETWORK: _ClassVar[RegisterDiscoveryHandlerRequest.EndpointType]
+
     UDS: RegisterDiscoveryHandlerRequest.EndpointType
     NETWORK: RegisterDiscoveryHandlerRequest.EndpointType
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -23,7 +24,13 @@ class RegisterDiscoveryHandlerRequest(_message.Message):
     endpoint: str
     endpoint_type: RegisterDiscoveryHandlerRequest.EndpointType
     shared: bool
-    def __init__(self, name: _Optional[str] = ..., endpoint: _Optional[str] = ..., endpoint_type: _Optional[_Union[RegisterDiscoveryHandlerRequest.EndpointType, str]] = ..., shared: _Optional[bool] = ...) -> None: ...
+    def __init__(
+        self,
+        name: _Optional[str] = ...,
+        endpoint: _Optional[str] = ...,
+        endpoint_type: _Optional[_Union[RegisterDiscoveryHandlerRequest.EndpointType, str]] = ...,
+        shared: _Optional[bool] = ...,
+    ) -> None: ...
 
 class Empty(_message.Message):
     __slots__ = ()
@@ -38,11 +45,14 @@ class DiscoverRequest(_message.Message):
         key: str
         value: ByteData
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[ByteData, _Mapping]] = ...) -> None: ...
+
     DISCOVERY_DETAILS_FIELD_NUMBER: _ClassVar[int]
     DISCOVERY_PROPERTIES_FIELD_NUMBER: _ClassVar[int]
     discovery_details: str
     discovery_properties: _containers.MessageMap[str, ByteData]
-    def __init__(self, discovery_details: _Optional[str] = ..., discovery_properties: _Optional[_Mapping[str, ByteData]] = ...) -> None: ...
+    def __init__(
+        self, discovery_details: _Optional[str] = ..., discovery_properties: _Optional[_Mapping[str, ByteData]] = ...
+    ) -> None: ...
 
 class ByteData(_message.Message):
     __slots__ = ("vec",)
@@ -65,6 +75,7 @@ class Device(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+
     ID_FIELD_NUMBER: _ClassVar[int]
     PROPERTIES_FIELD_NUMBER: _ClassVar[int]
     MOUNTS_FIELD_NUMBER: _ClassVar[int]
@@ -73,7 +84,13 @@ class Device(_message.Message):
     properties: _containers.ScalarMap[str, str]
     mounts: _containers.RepeatedCompositeFieldContainer[Mount]
     device_specs: _containers.RepeatedCompositeFieldContainer[DeviceSpec]
-    def __init__(self, id: _Optional[str] = ..., properties: _Optional[_Mapping[str, str]] = ..., mounts: _Optional[_Iterable[_Union[Mount, _Mapping]]] = ..., device_specs: _Optional[_Iterable[_Union[DeviceSpec, _Mapping]]] = ...) -> None: ...
+    def __init__(
+        self,
+        id: _Optional[str] = ...,
+        properties: _Optional[_Mapping[str, str]] = ...,
+        mounts: _Optional[_Iterable[_Union[Mount, _Mapping]]] = ...,
+        device_specs: _Optional[_Iterable[_Union[DeviceSpec, _Mapping]]] = ...,
+    ) -> None: ...
 
 class Mount(_message.Message):
     __slots__ = ("container_path", "host_path", "read_only")
@@ -83,7 +100,9 @@ class Mount(_message.Message):
     container_path: str
     host_path: str
     read_only: bool
-    def __init__(self, container_path: _Optional[str] = ..., host_path: _Optional[str] = ..., read_only: _Optional[bool] = ...) -> None: ...
+    def __init__(
+        self, container_path: _Optional[str] = ..., host_path: _Optional[str] = ..., read_only: _Optional[bool] = ...
+    ) -> None: ...
 
 class DeviceSpec(_message.Message):
     __slots__ = ("container_path", "host_path", "permissions")
@@ -93,4 +112,6 @@ class DeviceSpec(_message.Message):
     container_path: str
     host_path: str
     permissions: str
-    def __init__(self, container_path: _Optional[str] = ..., host_path: _Optional[str] = ..., permissions: _Optional[str] = ...) -> None: ...
+    def __init__(
+        self, container_path: _Optional[str] = ..., host_path: _Optional[str] = ..., permissions: _Optional[str] = ...
+    ) -> None: ...

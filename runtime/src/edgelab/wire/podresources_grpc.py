@@ -6,6 +6,7 @@ import typing
 
 import grpclib.const
 import grpclib.client
+
 if typing.TYPE_CHECKING:
     import grpclib.server
 
@@ -13,34 +14,42 @@ import edgelab.wire.podresources_pb2
 
 
 class PodResourcesListerBase(abc.ABC):
-
     @abc.abstractmethod
-    async def List(self, stream: 'grpclib.server.Stream[edgelab.wire.podresources_pb2.ListPodResourcesRequest, edgelab.wire.podresources_pb2.ListPodResourcesResponse]') -> None:
+    async def List(
+        self,
+        stream: "grpclib.server.Stream[edgelab.wire.podresources_pb2.ListPodResourcesRequest, edgelab.wire.podresources_pb2.ListPodResourcesResponse]",
+    ) -> None:
         pass
 
     @abc.abstractmethod
-    async def GetAllocatableResources(self, stream: 'grpclib.server.Stream[edgelab.wire.podresources_pb2.AllocatableResourcesRequest, edgelab.wire.podresources_pb2.AllocatableResourcesResponse]') -> None:
+    async def GetAllocatableResources(
+        self,
+        stream: "grpclib.server.Stream[edgelab.wire.podresources_pb2.AllocatableResourcesRequest, edgelab.wire.podresources_pb2.AllocatableResourcesResponse]",
+    ) -> None:
         pass
 
     @abc.abstractmethod
-    async def Get(self, stream: 'grpclib.server.Stream[edgelab.wire.podresources_pb2.GetPodResourcesRequest, edgelab.wire.podresources_pb2.GetPodResourcesResponse]') -> None:
+    async def Get(
+        self,
+        stream: "grpclib.server.Stream[edgelab.wire.podresources_pb2.GetPodResourcesRequest, edgelab.wire.podresources_pb2.GetPodResourcesResponse]",
+    ) -> None:
         pass
 
     def __mapping__(self) -> typing.Dict[str, grpclib.const.Handler]:
         return {
-            '/v1.PodResourcesLister/List': grpclib.const.Handler(
+            "/v1.PodResourcesLister/List": grpclib.const.Handler(
                 self.List,
                 grpclib.const.Cardinality.UNARY_UNARY,
                 edgelab.wire.podresources_pb2.ListPodResourcesRequest,
                 edgelab.wire.podresources_pb2.ListPodResourcesResponse,
             ),
-            '/v1.PodResourcesLister/GetAllocatableResources': grpclib.const.Handler(
+            "/v1.PodResourcesLister/GetAllocatableResources": grpclib.const.Handler(
                 self.GetAllocatableResources,
                 grpclib.const.Cardinality.UNARY_UNARY,
                 edgelab.wire.podresources_pb2.AllocatableResourcesRequest,
                 edgelab.wire.podresources_pb2.AllocatableResourcesResponse,
             ),
-            '/v1.PodResourcesLister/Get': grpclib.const.Handler(
+            "/v1.PodResourcesLister/Get": grpclib.const.Handler(
                 self.Get,
                 grpclib.const.Cardinality.UNARY_UNARY,
                 edgelab.wire.podresources_pb2.GetPodResourcesRequest,
@@ -50,23 +59,22 @@ class PodResourcesListerBase(abc.ABC):
 
 
 class PodResourcesListerStub:
-
     def __init__(self, channel: grpclib.client.Channel) -> None:
         self.List = grpclib.client.UnaryUnaryMethod(
             channel,
-            '/v1.PodResourcesLister/List',
+            "/v1.PodResourcesLister/List",
             edgelab.wire.podresources_pb2.ListPodResourcesRequest,
             edgelab.wire.podresources_pb2.ListPodResourcesResponse,
         )
         self.GetAllocatableResources = grpclib.client.UnaryUnaryMethod(
             channel,
-            '/v1.PodResourcesLister/GetAllocatableResources',
+            "/v1.PodResourcesLister/GetAllocatableResources",
             edgelab.wire.podresources_pb2.AllocatableResourcesRequest,
             edgelab.wire.podresources_pb2.AllocatableResourcesResponse,
         )
         self.Get = grpclib.client.UnaryUnaryMethod(
             channel,
-            '/v1.PodResourcesLister/Get',
+            "/v1.PodResourcesLister/Get",
             edgelab.wire.podresources_pb2.GetPodResourcesRequest,
             edgelab.wire.podresources_pb2.GetPodResourcesResponse,
         )

@@ -4,57 +4,73 @@
 # source: edgelab/wire/podresources.proto
 # Protobuf Python Version: 7.35.1
 """Generated protocol buffer code."""
+
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
+
 _runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC,
-    7,
-    35,
-    1,
-    '',
-    'edgelab/wire/podresources.proto'
+    _runtime_version.Domain.PUBLIC, 7, 35, 1, "", "edgelab/wire/podresources.proto"
 )
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-
-
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x65\x64gelab/wire/podresources.proto\x12\x02v1\"\x1d\n\x1b\x41llocatableResourcesRequest\"{\n\x1c\x41llocatableResourcesResponse\x12%\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32\x14.v1.ContainerDevices\x12\x0f\n\x07\x63pu_ids\x18\x02 \x03(\x03\x12#\n\x06memory\x18\x03 \x03(\x0b\x32\x13.v1.ContainerMemory\"\x19\n\x17ListPodResourcesRequest\"C\n\x18ListPodResourcesResponse\x12\'\n\rpod_resources\x18\x01 \x03(\x0b\x32\x10.v1.PodResources\"[\n\x0cPodResources\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12*\n\ncontainers\x18\x03 \x03(\x0b\x32\x16.v1.ContainerResources\"\x7f\n\x12\x43ontainerResources\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x07\x64\x65vices\x18\x02 \x03(\x0b\x32\x14.v1.ContainerDevices\x12\x0f\n\x07\x63pu_ids\x18\x03 \x03(\x03\x12#\n\x06memory\x18\x04 \x03(\x0b\x32\x13.v1.ContainerMemory\"X\n\x0f\x43ontainerMemory\x12\x13\n\x0bmemory_type\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x04\x12\"\n\x08topology\x18\x03 \x01(\x0b\x32\x10.v1.TopologyInfo\"a\n\x10\x43ontainerDevices\x12\x15\n\rresource_name\x18\x01 \x01(\t\x12\x12\n\ndevice_ids\x18\x02 \x03(\t\x12\"\n\x08topology\x18\x03 \x01(\x0b\x32\x10.v1.TopologyInfo\"+\n\x0cTopologyInfo\x12\x1b\n\x05nodes\x18\x01 \x03(\x0b\x32\x0c.v1.NUMANode\"\x16\n\x08NUMANode\x12\n\n\x02ID\x18\x01 \x01(\x03\"A\n\x16GetPodResourcesRequest\x12\x10\n\x08pod_name\x18\x01 \x01(\t\x12\x15\n\rpod_namespace\x18\x02 \x01(\t\"B\n\x17GetPodResourcesResponse\x12\'\n\rpod_resources\x18\x01 \x01(\x0b\x32\x10.v1.PodResources2\xf5\x01\n\x12PodResourcesLister\x12\x41\n\x04List\x12\x1b.v1.ListPodResourcesRequest\x1a\x1c.v1.ListPodResourcesResponse\x12\\\n\x17GetAllocatableResources\x12\x1f.v1.AllocatableResourcesRequest\x1a .v1.AllocatableResourcesResponse\x12>\n\x03Get\x12\x1a.v1.GetPodResourcesRequest\x1a\x1b.v1.GetPodResourcesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
+    b'\n\x1fedgelab/wire/podresources.proto\x12\x02v1"\x1d\n\x1bAllocatableResource'
+    b'sRequest"{\n\x1cAllocatableResourcesResponse\x12%\n\x07devices\x18\x01 \x03(\x0b2\x14.'
+    b"v1.ContainerDevices\x12\x0f\n\x07cpu_ids\x18\x02 \x03(\x03\x12#\n\x06memory\x18\x03 \x03(\x0b2\x13.v1.Co"
+    b'ntainerMemory"\x19\n\x17ListPodResourcesRequest"C\n\x18ListPodResources'
+    b"Response\x12'\n\rpod_resources\x18\x01 \x03(\x0b2\x10.v1.PodResources\"[\n\x0cPodReso"
+    b"urces\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12*\n\ncontainers\x18\x03 \x03(\x0b2\x16"
+    b'.v1.ContainerResources"\x7f\n\x12ContainerResources\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%'
+    b"\n\x07devices\x18\x02 \x03(\x0b2\x14.v1.ContainerDevices\x12\x0f\n\x07cpu_ids\x18\x03 \x03(\x03\x12#\n\x06me"
+    b'mory\x18\x04 \x03(\x0b2\x13.v1.ContainerMemory"X\n\x0fContainerMemory\x12\x13\n\x0bmemory'
+    b'_type\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x04\x12"\n\x08topology\x18\x03 \x01(\x0b2\x10.v1.TopologyInf'
+    b'o"a\n\x10ContainerDevices\x12\x15\n\rresource_name\x18\x01 \x01(\t\x12\x12\n\ndevice_ids\x18\x02'
+    b' \x03(\t\x12"\n\x08topology\x18\x03 \x01(\x0b2\x10.v1.TopologyInfo"+\n\x0cTopologyInfo\x12\x1b\n\x05'
+    b'nodes\x18\x01 \x03(\x0b2\x0c.v1.NUMANode"\x16\n\x08NUMANode\x12\n\n\x02ID\x18\x01 \x01(\x03"A\n\x16GetPodR'
+    b'esourcesRequest\x12\x10\n\x08pod_name\x18\x01 \x01(\t\x12\x15\n\rpod_namespace\x18\x02 \x01(\t"B\n\x17'
+    b"GetPodResourcesResponse\x12'\n\rpod_resources\x18\x01 \x01(\x0b2\x10.v1.PodResou"
+    b"rces2\xf5\x01\n\x12PodResourcesLister\x12A\n\x04List\x12\x1b.v1.ListPodResourcesReq"
+    b"uest\x1a\x1c.v1.ListPodResourcesResponse\x12\\\n\x17GetAllocatableResource"
+    b"s\x12\x1f.v1.AllocatableResourcesRequest\x1a .v1.AllocatableResources"
+    b"Response\x12>\n\x03Get\x12\x1a.v1.GetPodResourcesRequest\x1a\x1b.v1.GetPodResou"
+    b"rcesResponseb\x06proto3"
+)
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'edgelab.wire.podresources_pb2', _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "edgelab.wire.podresources_pb2", _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
-  _globals['_ALLOCATABLERESOURCESREQUEST']._serialized_start=39
-  _globals['_ALLOCATABLERESOURCESREQUEST']._serialized_end=68
-  _globals['_ALLOCATABLERESOURCESRESPONSE']._serialized_start=70
-  _globals['_ALLOCATABLERESOURCESRESPONSE']._serialized_end=193
-  _globals['_LISTPODRESOURCESREQUEST']._serialized_start=195
-  _globals['_LISTPODRESOURCESREQUEST']._serialized_end=220
-  _globals['_LISTPODRESOURCESRESPONSE']._serialized_start=222
-  _globals['_LISTPODRESOURCESRESPONSE']._serialized_end=289
-  _globals['_PODRESOURCES']._serialized_start=291
-  _globals['_PODRESOURCES']._serialized_end=382
-  _globals['_CONTAINERRESOURCES']._serialized_start=384
-  _globals['_CONTAINERRESOURCES']._serialized_end=511
-  _globals['_CONTAINERMEMORY']._serialized_start=513
-  _globals['_CONTAINERMEMORY']._serialized_end=601
-  _globals['_CONTAINERDEVICES']._serialized_start=603
-  _globals['_CONTAINERDEVICES']._serialized_end=700
-  _globals['_TOPOLOGYINFO']._serialized_start=702
-  _globals['_TOPOLOGYINFO']._serialized_end=745
-  _globals['_NUMANODE']._serialized_start=747
-  _globals['_NUMANODE']._serialized_end=769
-  _globals['_GETPODRESOURCESREQUEST']._serialized_start=771
-  _globals['_GETPODRESOURCESREQUEST']._serialized_end=836
-  _globals['_GETPODRESOURCESRESPONSE']._serialized_start=838
-  _globals['_GETPODRESOURCESRESPONSE']._serialized_end=904
-  _globals['_PODRESOURCESLISTER']._serialized_start=907
-  _globals['_PODRESOURCESLISTER']._serialized_end=1152
+    DESCRIPTOR._loaded_options = None
+    _globals["_ALLOCATABLERESOURCESREQUEST"]._serialized_start = 39
+    _globals["_ALLOCATABLERESOURCESREQUEST"]._serialized_end = 68
+    _globals["_ALLOCATABLERESOURCESRESPONSE"]._serialized_start = 70
+    _globals["_ALLOCATABLERESOURCESRESPONSE"]._serialized_end = 193
+    _globals["_LISTPODRESOURCESREQUEST"]._serialized_start = 195
+    _globals["_LISTPODRESOURCESREQUEST"]._serialized_end = 220
+    _globals["_LISTPODRESOURCESRESPONSE"]._serialized_start = 222
+    _globals["_LISTPODRESOURCESRESPONSE"]._serialized_end = 289
+    _globals["_PODRESOURCES"]._serialized_start = 291
+    _globals["_PODRESOURCES"]._serialized_end = 382
+    _globals["_CONTAINERRESOURCES"]._serialized_start = 384
+    _globals["_CONTAINERRESOURCES"]._serialized_end = 511
+    _globals["_CONTAINERMEMORY"]._serialized_start = 513
+    _globals["_CONTAINERMEMORY"]._serialized_end = 601
+    _globals["_CONTAINERDEVICES"]._serialized_start = 603
+    _globals["_CONTAINERDEVICES"]._serialized_end = 700
+    _globals["_TOPOLOGYINFO"]._serialized_start = 702
+    _globals["_TOPOLOGYINFO"]._serialized_end = 745
+    _globals["_NUMANODE"]._serialized_start = 747
+    _globals["_NUMANODE"]._serialized_end = 769
+    _globals["_GETPODRESOURCESREQUEST"]._serialized_start = 771
+    _globals["_GETPODRESOURCESREQUEST"]._serialized_end = 836
+    _globals["_GETPODRESOURCESRESPONSE"]._serialized_start = 838
+    _globals["_GETPODRESOURCESRESPONSE"]._serialized_end = 904
+    _globals["_PODRESOURCESLISTER"]._serialized_start = 907
+    _globals["_PODRESOURCESLISTER"]._serialized_end = 1152
 # @@protoc_insertion_point(module_scope)

@@ -18,7 +18,12 @@ class AllocatableResourcesResponse(_message.Message):
     devices: _containers.RepeatedCompositeFieldContainer[ContainerDevices]
     cpu_ids: _containers.RepeatedScalarFieldContainer[int]
     memory: _containers.RepeatedCompositeFieldContainer[ContainerMemory]
-    def __init__(self, devices: _Optional[_Iterable[_Union[ContainerDevices, _Mapping]]] = ..., cpu_ids: _Optional[_Iterable[int]] = ..., memory: _Optional[_Iterable[_Union[ContainerMemory, _Mapping]]] = ...) -> None: ...
+    def __init__(
+        self,
+        devices: _Optional[_Iterable[_Union[ContainerDevices, _Mapping]]] = ...,
+        cpu_ids: _Optional[_Iterable[int]] = ...,
+        memory: _Optional[_Iterable[_Union[ContainerMemory, _Mapping]]] = ...,
+    ) -> None: ...
 
 class ListPodResourcesRequest(_message.Message):
     __slots__ = ()
@@ -38,7 +43,12 @@ class PodResources(_message.Message):
     name: str
     namespace: str
     containers: _containers.RepeatedCompositeFieldContainer[ContainerResources]
-    def __init__(self, name: _Optional[str] = ..., namespace: _Optional[str] = ..., containers: _Optional[_Iterable[_Union[ContainerResources, _Mapping]]] = ...) -> None: ...
+    def __init__(
+        self,
+        name: _Optional[str] = ...,
+        namespace: _Optional[str] = ...,
+        containers: _Optional[_Iterable[_Union[ContainerResources, _Mapping]]] = ...,
+    ) -> None: ...
 
 class ContainerResources(_message.Message):
     __slots__ = ("name", "devices", "cpu_ids", "memory")
@@ -50,7 +60,13 @@ class ContainerResources(_message.Message):
     devices: _containers.RepeatedCompositeFieldContainer[ContainerDevices]
     cpu_ids: _containers.RepeatedScalarFieldContainer[int]
     memory: _containers.RepeatedCompositeFieldContainer[ContainerMemory]
-    def __init__(self, name: _Optional[str] = ..., devices: _Optional[_Iterable[_Union[ContainerDevices, _Mapping]]] = ..., cpu_ids: _Optional[_Iterable[int]] = ..., memory: _Optional[_Iterable[_Union[ContainerMemory, _Mapping]]] = ...) -> None: ...
+    def __init__(
+        self,
+        name: _Optional[str] = ...,
+        devices: _Optional[_Iterable[_Union[ContainerDevices, _Mapping]]] = ...,
+        cpu_ids: _Optional[_Iterable[int]] = ...,
+        memory: _Optional[_Iterable[_Union[ContainerMemory, _Mapping]]] = ...,
+    ) -> None: ...
 
 class ContainerMemory(_message.Message):
     __slots__ = ("memory_type", "size", "topology")
@@ -60,7 +76,12 @@ class ContainerMemory(_message.Message):
     memory_type: str
     size: int
     topology: TopologyInfo
-    def __init__(self, memory_type: _Optional[str] = ..., size: _Optional[int] = ..., topology: _Optional[_Union[TopologyInfo, _Mapping]] = ...) -> None: ...
+    def __init__(
+        self,
+        memory_type: _Optional[str] = ...,
+        size: _Optional[int] = ...,
+        topology: _Optional[_Union[TopologyInfo, _Mapping]] = ...,
+    ) -> None: ...
 
 class ContainerDevices(_message.Message):
     __slots__ = ("resource_name", "device_ids", "topology")
@@ -70,7 +91,12 @@ class ContainerDevices(_message.Message):
     resource_name: str
     device_ids: _containers.RepeatedScalarFieldContainer[str]
     topology: TopologyInfo
-    def __init__(self, resource_name: _Optional[str] = ..., device_ids: _Optional[_Iterable[str]] = ..., topology: _Optional[_Union[TopologyInfo, _Mapping]] = ...) -> None: ...
+    def __init__(
+        self,
+        resource_name: _Optional[str] = ...,
+        device_ids: _Optional[_Iterable[str]] = ...,
+        topology: _Optional[_Union[TopologyInfo, _Mapping]] = ...,
+    ) -> None: ...
 
 class TopologyInfo(_message.Message):
     __slots__ = ("nodes",)

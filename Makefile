@@ -1,0 +1,86 @@
+# make demo    builds the lab, shows the demo and proves that it works
+# make test    runs every test; make help lists the rest
+
+PROVIDER ?= local
+DEMO ?= wasm_debug_echo
+LAB ?= default
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PLAYBOOK = $(BIN)/ansible-playbook -i inventories/$(PROVIDER)/hosts.yml -e lab_name=$(LAB) $(ARGS)
+
+# One-byte reads and sources compiled anew at each start would slow every task.
+unexport PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE
+# A proxy is for the outside: the lab's own API, registry and node are on loopback.
+export NO_PROXY := $(if $(NO_PROXY),$(NO_PROXY),$(no_proxy))$(if $(NO_PROXY)$(no_proxy),$(comma))127.0.0.1,localhost,::1
+export no_proxy := $(NO_PROXY)
+comma := ,
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo up verify down kubeconfig test unit integration molecule lint sanity bench lock wire wasm clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: ## the virtual environment that everything else runs in
+	@$(PYTHON) tools/setup.py $(VENV) requirements.lock
+
+setup-dev: setup
+	@$(PYTHON) tools/setup.py $(VENV) requirements-dev.lock
+
+demo: setup ## the lab, the demo (DEMO=wasm_debug_echo or wasm_pod) and the proof; LAB=NAME for a second lab
+	@$(PLAYBOOK) -e lab_demo=$(DEMO) site.yml
+
+up: setup ## the lab alone
+	@$(PLAYBOOK) playbooks/up.yml
+
+verify: setup ## the proof alone, on a running lab
+	@$(PLAYBOOK) -e lab_demo=$(DEMO) playbooks/verify.yml
+
+down: setup ## the lab away, and a look for anything left behind
+	@$(PLAYBOOK) playbooks/down.yml
+	@$(BIN)/edgelab residue --lab $(LAB)
+
+kubeconfig: ## the path of the kubeconfig, for export KUBECONFIG=$(make -s kubeconfig)
+	@$(PYTHON) tools/setup.py --quiet $(VENV) requirements.lock
+	@$(BIN)/edgelab kubeconfig --lab $(LAB)
+
+test: lint unit integration molecule sanity ## every test
+
+unit: setup-dev ## tests that need no lab
+	@$(BIN)/pytest runtime/tests tests/unit $(ARGS)
+
+integration: setup-dev ## tests on a real lab
+	@$(BIN)/pytest tests/integration $(ARGS)
+
+molecule: setup-dev ## a scenario per role
+	@$(BIN)/python tools/molecule.py $(ARGS)
+
+lint: setup-dev ## style, types, layers
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy runtime/src plugins tools tests/integration
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/yamllint --strict .
+	@$(BIN)/ansible-lint --offline
+	@$(BIN)/antsibull-changelog lint
+	@$(BIN)/python wasm/build.py --check
+
+sanity: setup-dev ## ansible-test sanity, no ignores
+	@$(BIN)/python tools/sanity.py
+
+bench: setup-dev ## measure; a table, and JSON in bench-results/
+	@$(BIN)/python tests/bench/bench.py $(ARGS)
+
+lock: setup-dev ## lock the Python requirements anew
+	@$(BIN)/python tools/lock.py
+
+wire: setup-dev ## generate the gRPC code anew from the .proto files
+	@$(BIN)/python tools/wire.py
+
+wasm: setup-dev ## build the Wasm guests anew
+	@$(BIN)/python wasm/build.py
+
+clean: ## the virtual environment and the tools' caches away
+	@rm -rf $(VENV) .ansible .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
