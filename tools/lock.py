@@ -10,7 +10,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = ("runtime/requirements", "requirements", "requirements-dev")
-OPTIONS = "--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade".split()
+OPTIONS = (
+    "--universal",
+    "--python-version=3.11",
+    "--generate-hashes",
+    "--no-emit-index-url",
+    "--no-header",
+    "--no-annotate",
+)
 
 
 def main() -> None:
@@ -20,7 +27,18 @@ def main() -> None:
         sys.exit("Locking needs uv (https://docs.astral.sh/uv): pipx install uv")
     constraints: list[str] = []
     for name in FILES:
-        command = [uv, "pip", "compile", "--quiet", *OPTIONS, *constraints, f"{name}.in", "-o", f"{name}.lock"]
+        command = [
+            uv,
+            "pip",
+            "compile",
+            "--quiet",
+            *OPTIONS,
+            "--upgrade",
+            *constraints,
+            f"{name}.in",
+            "-o",
+            f"{name}.lock",
+        ]
         subprocess.run(command, cwd=ROOT, check=True)
         constraints += ["-c", f"{name}.lock"]
 

@@ -4,113 +4,105 @@
 
 Installs LOCKFILE with pip (hashes required; pip's own configuration, and with it private indexes and proxies, is
 honoured), then the runtime of this checkout, and links the checkout under its collection's name. What was installed is
-recorded in VENV, so that a second call compares and stops. Runs on any Python 3, so that an old one can be told about.
+recorded in VENV, so that a second call compares and stops. Written for any Python 3, so that an old one can be told.
 """
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
+from typing import List, NoReturn
 
 OLDEST = (3, 11)
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-LINK = os.path.join(ROOT, ".ansible", "collections", "ansible_collections", "edgelab", "akri")
+ROOT = Path(__file__).resolve().parent.parent
+RUNTIME = ROOT / "runtime"
+LINK = ROOT / ".ansible/collections/ansible_collections/edgelab/akri"
 
 
-def main(words):
+def main(words: List[str]) -> None:
+    """Bring the environment up to date, or end with a message that says what is missing."""
     quiet = "--quiet" in words
-    venv, lock = [word for word in words if word != "--quiet"]
+    venv, lock = (Path(word) for word in words if word != "--quiet")
     python = newest_python()
     link_collection()
-    stamp = os.path.join(venv, "." + os.path.basename(lock))
+    stamp = venv / f".{lock.name}"
     wanted = fingerprint(python, lock)
-    if read(stamp) == wanted:
+    if stamp.exists() and stamp.read_text() == wanted:
         return
-    tell(quiet, "Setting up {} from {} (a minute or two the first time)".format(venv, lock))
+    if not quiet:
+        sys.stdout.write(f"Setting up {venv} from {lock} (a minute or two the first time)\n")
+        sys.stdout.flush()
     if not works(venv):
         make_venv(python, venv)
-    install(venv, ["--require-hashes", "--no-deps", "-r", lock])
-    install(venv, ["--no-deps", "--no-build-isolation", "-e", os.path.join(ROOT, "runtime")])
-    with open(stamp, "w") as file:
-        file.write(wanted)
+    install(venv, ["--require-hashes", "--no-deps", "-r", str(lock)])
+    install(venv, ["--no-deps", "--no-build-isolation", "-e", str(RUNTIME)])
+    stamp.write_text(wanted)
 
 
-def newest_python():
+def newest_python() -> str:
     """The interpreter that runs this, or a newer one found on PATH when this one is too old."""
     if sys.version_info >= OLDEST:
         return sys.executable
     for minor in range(14, OLDEST[1] - 1, -1):
-        found = shutil.which("python3.{}".format(minor))
+        found = shutil.which(f"python3.{minor}")
         if found:
             return found
     stop(
-        "This needs Python {}.{} or newer; {} is {}.".format(*OLDEST, sys.executable, sys.version.split()[0]),
+        f"This needs Python {OLDEST[0]}.{OLDEST[1]} or newer; {sys.executable} is {sys.version.split()[0]}.",
         "Install one (Debian 12, Ubuntu 24.04 and newer have it: apt-get install python3 python3-venv),",
         "or name it: make PYTHON=/path/to/python3.12 ...",
     )
 
 
-def link_collection():
+def link_collection() -> None:
     """The checkout under the path where Ansible looks for the collection edgelab.akri."""
-    os.makedirs(os.path.dirname(LINK), exist_ok=True)
-    if not os.path.islink(LINK):
-        os.symlink(os.path.join("..", "..", "..", ".."), LINK)
+    LINK.parent.mkdir(parents=True, exist_ok=True)
+    if not LINK.is_symlink():
+        LINK.symlink_to("../../../..")
 
 
-def fingerprint(python, lock):
-    digest = hashlib.sha256(python.encode())
-    for path in (lock, os.path.join(ROOT, "runtime", "pyproject.toml")):
-        with open(path, "rb") as file:
-            digest.update(file.read())
-    return digest.hexdigest()
+def fingerprint(python: str, lock: Path) -> str:
+    """What the environment depends on, as one digest."""
+    parts = (python.encode(), str(ROOT).encode(), lock.read_bytes(), (RUNTIME / "pyproject.toml").read_bytes())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
-def works(venv):
+def works(venv: Path) -> bool:
     """Whether the environment's own Python and pip start (a half-made one is made anew)."""
-    python = os.path.join(venv, "bin", "python")
     try:
-        return subprocess.call([python, "-m", "pip", "--version"], stdout=subprocess.DEVNULL) == 0
+        return subprocess.call([str(venv / "bin/python"), "-m", "pip", "--version"], stdout=subprocess.DEVNULL) == 0
     except OSError:
         return False
 
 
-def make_venv(python, venv):
-    shutil.rmtree(venv, ignore_errors=True)
-    done = subprocess.run([python, "-m", "venv", venv], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+def make_venv(python: str, venv: Path) -> None:
+    """A new, empty environment."""
+    shutil.rmtree(str(venv), ignore_errors=True)
+    command = [python, "-m", "venv", str(venv)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
-        shutil.rmtree(venv, ignore_errors=True)
+        shutil.rmtree(str(venv), ignore_errors=True)
         stop(
-            "{} -m venv {} failed:".format(python, venv),
+            f"{' '.join(command)} failed:",
             done.stdout.decode(errors="replace").strip(),
             "On Debian and Ubuntu the module venv is a package of its own: apt-get install python3-venv",
         )
 
 
-def install(venv, arguments):
-    command = [os.path.join(venv, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    if subprocess.call(command + arguments):
+def install(venv: Path, arguments: List[str]) -> None:
+    """Run the environment's pip; its own output says what went wrong."""
+    command = [str(venv / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if subprocess.call([*command, *arguments]):
         stop(
-            "pip could not install {}.".format(arguments[-1]),
+            f"pip could not install {arguments[-1]}.",
             "The lines above are pip's. It uses your pip configuration (pip config list) and HTTPS_PROXY;",
             "a private index must hold the exact versions of the lock file.",
         )
 
 
-def read(path):
-    try:
-        with open(path) as file:
-            return file.read()
-    except OSError:
-        return ""
-
-
-def tell(quiet, text):
-    if not quiet:
-        print(text, flush=True)
-
-
-def stop(*lines):
+def stop(*lines: str) -> NoReturn:
+    """End with a message and exit status 1."""
     sys.exit("\n".join(lines))
 
 
