@@ -42,17 +42,15 @@ def main(words: List[str]) -> None:
 
 def newest_python() -> str:
     """The interpreter that runs this, or a newer one found on PATH when this one is too old."""
-    if sys.version_info >= OLDEST:
-        return sys.executable
-    for minor in range(14, OLDEST[1] - 1, -1):
-        found = shutil.which(f"python3.{minor}")
-        if found:
-            return found
-    stop(
-        f"This needs Python {OLDEST[0]}.{OLDEST[1]} or newer; {sys.executable} is {sys.version.split()[0]}.",
-        "Install one (Debian 12, Ubuntu 24.04 and newer have it: apt-get install python3 python3-venv),",
-        "or name it: make PYTHON=/path/to/python3.12 ...",
-    )
+    names = [sys.executable] if sys.version_info >= OLDEST else [f"python3.{minor}" for minor in range(14, 10, -1)]
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        stop(
+            f"This needs Python {OLDEST[0]}.{OLDEST[1]} or newer; {sys.executable} is {sys.version.split()[0]}.",
+            "Install one (Debian 12, Ubuntu 24.04 and newer have it: apt-get install python3 python3-venv),",
+            "or name it: make PYTHON=/path/to/python3.12 ...",
+        )
+    return found
 
 
 def link_collection() -> None:
