@@ -13,6 +13,7 @@ _COMMANDS = {
     "agent": ("edgelab.agent.command", "discover devices on this node and offer them to its Pods"),
     "controller": ("edgelab.controller.command", "create brokers and Services for Instances"),
     "hold": ("edgelab.lab.hold", "run a program so that a restarted supervisor takes it over"),
+    "kubeconfig": ("edgelab.lab.kubeconfig", "print the path of a lab's kubeconfig"),
     "node": ("edgelab.node.command", "run a Kubernetes node for Wasm modules"),
     "proxy": ("edgelab.discovery.command", "serve a Wasm discovery handler to an Akri agent"),
 }

@@ -1,0 +1,54 @@
+"""The status socket over a real Unix socket."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from edgelab.core.errors import LabError
+from edgelab.service.status import ask, serve_status
+
+
+async def status(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"ready": True, "echo": request.get("text")}
+
+
+async def refuse(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    raise LabError("Keep a handler", "It has no name")
+
+
+async def test_questions_are_answered(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "x.sock"
+    async with serve_status(path, {"status": status}):
+        assert await asyncio.to_thread(ask, path, text="hallo") == {"ready": True, "echo": "hallo"}
+    assert not path.exists()
+
+
+async def test_a_refusal_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "x.sock"
+    async with serve_status(path, {"keep": refuse}):
+        with pytest.raises(LabError, match="It has no name"):
+            await asyncio.to_thread(ask, path, "keep")
+
+
+async def test_an_unknown_operation_lists_the_known_ones(tmp_path: Path) -> None:
+    path = tmp_path / "x.sock"
+    async with serve_status(path, {"keep": refuse, "status": status}):
+        with pytest.raises(LabError, match="keep, status"):
+            await asyncio.to_thread(ask, path, "reboot")
+
+
+async def test_noise_is_answered_not_fatal(tmp_path: Path) -> None:
+    path = tmp_path / "x.sock"
+    async with serve_status(path, {"status": status}):
+        reader, writer = await asyncio.open_unix_connection(str(path))
+        writer.write(b"\xff\x00not json\n")
+        assert b'"ok": false' in await reader.readline()
+        writer.close()
+        assert await asyncio.to_thread(ask, path) == {"ready": True, "echo": None}
+
+
+def test_nobody_there_is_an_os_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        ask(tmp_path / "x.sock")
