@@ -54,12 +54,20 @@ class PodLogs(Protocol):
     """Finds the log files of containers.
 
     The files have the format of the Container Runtime Interface, `2026-11-21T09:01:31.123456789Z stdout F text\\n`:
-    time, stream, F for a full line or P for a part of one, text.
+    time, stream, F for a full line or P for a part of one, text. Rotation renames a file to its name plus `.1`;
+    that part is not listed by itself.
     """
 
     def log_files(self, namespace: str, pod: str, container: str) -> Sequence[Path]:
         """Log files of a container's runs, oldest first; the last is that of the current or newest run.
 
         Raises LabError when there is no such Pod or container.
+        """
+        ...
+
+    async def ended(self, namespace: str, pod: str, container: str) -> None:
+        """Return as soon as the newest run of a container is over and all it printed is in its log file.
+
+        Returns at once when that is so already, or when there is no such Pod or container any more.
         """
         ...
