@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edgelab.core.layout import Layout, layout
+from edgelab.service.status import ask
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -65,6 +66,12 @@ class Lab:
         """Where the lab keeps its things."""
         return layout(self.name, self.environment, os.getuid())
 
+    @property
+    def ports(self) -> dict[str, int]:
+        """The lab's ports by their names."""
+        ports: dict[str, int] = json.loads(self.layout.marker.read_text())["ports"]
+        return ports
+
     def playbook(self, name: str, *options: str, check: bool = True, **variables: Any) -> Result:
         """Run one of the project's playbooks, e.g. `site.yml`; raises with the output when it fails."""
         given = {"lab_name": self.name, **self.variables, **variables}
@@ -105,6 +112,13 @@ class Lab:
         except (OSError, ValueError, KeyError):
             return 0
         return pid
+
+    def ready(self, process: str) -> bool:
+        """Whether a process of the runtime says that it does its work."""
+        try:
+            return bool(ask(self.layout.status_socket(process)).get("ready"))
+        except OSError:
+            return False
 
     def remove(self) -> None:
         """Take the lab down and its directory away; raises when anything of it is left."""

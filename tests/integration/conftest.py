@@ -1,0 +1,50 @@
+"""One lab for the whole run, built by `site.yml` exactly as `make demo` builds it."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from labkit import Lab
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A running lab with the Wasm debug-echo demo in it."""
+    made = new_lab("test")
+    made.playbook("site.yml")
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def empty_lab() -> Iterator[Lab]:
+    """A lab that does not exist yet; whatever a test makes of it is gone afterwards."""
+    made = new_lab("empty")
+    try:
+        yield made
+    finally:
+        if made.layout.marker.exists():
+            made.remove()
+        shutil.rmtree(made.home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(lab: Lab) -> Path:
+    """The administrator's kubeconfig of the running lab."""
+    return lab.layout.kubeconfig
+
+
+@pytest.fixture(scope="session")
+def registry(lab: Lab) -> tuple[str, Path]:
+    """Address and CA file of the running lab's registry."""
+    return f"127.0.0.1:{lab.ports['registry']}", lab.layout.pki / "ca.crt"
+
+
+def new_lab(name: str) -> Lab:
+    """A lab in a directory of its own; the tests' process id keeps two runs of the tests apart."""
+    return Lab(home=Path(tempfile.mkdtemp(prefix="edgelab-test-")), name=f"{name}-{os.getpid()}")
