@@ -1,0 +1,34 @@
+# Copyright (c) 2026, The edgelab.akri authors
+# SPDX-License-Identifier: Apache-2.0
+# Private to this collection: may change at any time.
+"""The frame of a module that works on the lab's own machine: is the runtime there, and errors as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+try:
+    from edgelab.core.errors import LabError
+except ImportError as error:
+    MISSING: ImportError | None = error
+else:
+    MISSING = None
+
+
+def run(module: AnsibleModule, work: Callable[[], dict[str, Any]]) -> None:
+    """Exit with what work returns, or fail with the text of its LabError."""
+    if MISSING:
+        module.fail_json(
+            msg=missing_required_lib("edgelab", reason="the role edgelab.akri.edgelab_runtime provides it"),
+            exception=str(MISSING),
+        )
+    try:
+        result = work()
+    except LabError as error:
+        module.fail_json(msg=str(error))
+    except ValueError as error:
+        module.fail_json(msg=f"{error}.")
+    module.exit_json(**result)
