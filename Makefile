@@ -60,7 +60,7 @@ molecule: setup-dev ## a scenario per role
 
 lint: setup-dev ## style, types, layers
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@$(BIN)/mypy runtime/src plugins tools tests/integration
+	@$(BIN)/mypy runtime/src plugins tools tests/labkit.py tests/integration
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/yamllint --strict .
 	@$(BIN)/ansible-lint --offline
@@ -71,7 +71,7 @@ sanity: setup-dev ## ansible-test sanity, no ignores
 	@$(BIN)/python tools/sanity.py
 
 bench: setup-dev ## measure; a table, and JSON in bench-results/
-	@$(BIN)/python tests/bench/bench.py $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python tests/bench/bench.py $(ARGS)
 
 lock: setup-dev ## lock the Python requirements anew
 	@$(BIN)/python tools/lock.py
