@@ -86,7 +86,7 @@ def is_loopback(url: str) -> bool:
 
 
 def run(module: AnsibleModule, work: Callable[[Cluster], dict[str, Any]], *, would: Mapping[str, Any]) -> None:
-    """The frame of main(): exit with what work returns, or fail with the text of its LabError.
+    """The frame of main(): exit with what work returns, or fail with the text of its LabError (and its `details`).
 
     Without a kubeconfig there is nothing to remove (state absent changes nothing); in check mode an earlier task
     would have made it, so the module exits with `would` and changed. In check mode an API server that does not
@@ -108,5 +108,5 @@ def run(module: AnsibleModule, work: Callable[[Cluster], dict[str, Any]], *, wou
         module.warn(f"{error} Nothing could be compared.")
         module.exit_json(changed=False)
     except LabError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), **getattr(error, "details", {}))
     module.exit_json(**result)

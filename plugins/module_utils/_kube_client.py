@@ -218,6 +218,13 @@ class Cluster:
         """GET something that is not JSON, e.g. a Pod's log."""
         return self._read("GET", path, None, _JSON, query).decode(errors="replace")
 
+    def lines(self, path: str, *, seconds: float, **query: str) -> Iterator[str]:
+        """GET lines of a text that may grow, e.g. a followed log, as they come, until its end or so many idle seconds."""
+        response = self._open("GET", path, query=query, timeout=seconds)
+        with contextlib.suppress(urllib3.exceptions.HTTPError), contextlib.closing(response):
+            for line in _lines(response.stream(amt=None)):
+                yield line.decode(errors="replace")
+
     def _read(self, method: str, path: str, body: Object | None, content_type: str, query: Mapping[str, str]) -> bytes:
         response = self._open(method, path, body, content_type=content_type, query=query)
         with self._failures_told():
