@@ -46,6 +46,7 @@ try:
     from edgelab.core.errors import LabError
 except ImportError:
     MISSING.append("edgelab")
+    LabError = Exception  # type: ignore[assignment,misc]
 
 PUBLIC, PRIVATE = 0o644, 0o600
 

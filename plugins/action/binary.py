@@ -1,0 +1,72 @@
+# Copyright (c) 2026, The edgelab.akri authors
+# SPDX-License-Identifier: Apache-2.0
+"""Run the module `binary`, and show how far a build is while it works.
+
+The module tells its progress in a file of the cache, which can be read here when the target is this machine; elsewhere
+nothing is shown. Nothing depends on what is shown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.edgelab.akri.plugins.module_utils._binary_model import progress_path
+
+SECONDS_BETWEEN_LINES = 10
+
+
+class ActionModule(ActionBase):
+    """The action `binary`."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the module; returns what it returns."""
+        super().run(tmp, task_vars)
+        with shown(self._files()):
+            return self._execute_module(task_vars=task_vars)
+
+    def _files(self) -> list[Path]:
+        arguments = self._task.args
+        directory, programs = arguments.get("directory"), arguments.get("programs")
+        # Anything that is not as the module wants it, the module refuses.
+        if self._task.check_mode or self._connection.transport != "local" or not isinstance(programs, list):
+            return []
+        names = [program["name"] for program in programs if isinstance(program, dict) and "name" in program]
+        return [progress_path(Path(str(directory)).expanduser(), str(name)) for name in names]
+
+
+@contextlib.contextmanager
+def shown(files: list[Path]) -> Iterator[None]:
+    """Show what the files say, every few seconds, until the block ends."""
+    ended = threading.Event()
+    teller = threading.Thread(target=_tell, args=(files, ended), daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        teller.join()
+
+
+def _tell(files: list[Path], ended: threading.Event) -> None:
+    began = time.monotonic()
+    while not ended.wait(SECONDS_BETWEEN_LINES):
+        for file in files:
+            with contextlib.suppress(OSError):
+                Display().display(f"{file.read_text()}, {duration(time.monotonic() - began)}")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them.
+
+    >>> duration(100.4)
+    '1 min 40 s'
+    """
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
