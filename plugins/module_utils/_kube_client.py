@@ -219,7 +219,7 @@ class Cluster:
         return self._read("GET", path, None, _JSON, query).decode(errors="replace")
 
     def lines(self, path: str, *, seconds: float, **query: str) -> Iterator[str]:
-        """GET lines of a text that may grow, e.g. a followed log, as they come, until its end or so many idle seconds."""
+        """GET lines of a text that grows, e.g. a followed log, as they come, until its end or so many idle seconds."""
         response = self._open("GET", path, query=query, timeout=seconds)
         with contextlib.suppress(urllib3.exceptions.HTTPError), contextlib.closing(response):
             for line in _lines(response.stream(amt=None)):

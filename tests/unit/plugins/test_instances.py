@@ -1,0 +1,219 @@
+"""Where the chain from a Configuration to its brokers stops, what is reported, and following several kinds at once."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.edgelab.akri.plugins.module_utils._instances_chain import stop, warnings_about
+from ansible_collections.edgelab.akri.plugins.module_utils._instances_model import Seen, Wanted, places, report
+from ansible_collections.edgelab.akri.plugins.module_utils._instances_watch import together
+
+INSTANCE = "akri-debug-echo-aae70c"
+RESOURCE = f"akri.sh/{INSTANCE}"
+POD = f"krustlet-wasi-{INSTANCE}-pod"
+BROKER = {"brokerPodSpec": {"containers": []}}
+
+
+def configuration(**spec: Any) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": "akri-debug-echo",
+            "uid": "c1",
+            "creationTimestamp": "2026-11-21T09:00:00Z",
+            "managedFields": [
+                {"manager": "edgelab", "time": "2026-11-21T09:00:05Z"},
+                {"manager": "krustlet-wasi-fin", "time": "2026-11-21T09:00:50Z"},
+            ],
+        },
+        "spec": {"discoveryHandler": {"name": "debugEcho"}, "brokerSpec": BROKER, **spec},
+    }
+
+
+def instance(name: str = INSTANCE, nodes: tuple[str, ...] = ("krustlet-wasi",)) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "default", "uid": name}
+    return {"metadata": metadata, "spec": {"nodes": list(nodes), "capacity": 2, "shared": True}}
+
+
+def event(reason: str, at: str = "2026-11-21T09:00:06Z", uid: str = "c1") -> dict[str, Any]:
+    return {
+        "metadata": {"creationTimestamp": at},
+        "type": "Warning",
+        "reason": reason,
+        "message": "said the handler",
+        "lastTimestamp": None,
+        "eventTime": at.replace("Z", ".123456Z"),
+        "involvedObject": {"uid": uid},
+    }
+
+
+def pod(node: str = "krustlet-wasi", phase: str = "Pending", state: Any = None, **metadata: Any) -> dict[str, Any]:
+    labels = {"akri.sh/instance": INSTANCE, "akri.sh/target-node": "krustlet-wasi"}
+    said = {"type": "PodScheduled", "status": "False", "message": f"0/1 nodes: 1 Insufficient {RESOURCE}."}
+    return {
+        "metadata": {
+            "name": POD,
+            "namespace": "default",
+            "uid": "p1",
+            "creationTimestamp": "2026-11-21T09:01:31Z",
+            "labels": labels,
+            **metadata,
+        },
+        "spec": {"nodeName": node},
+        "status": {
+            "phase": phase,
+            "conditions": [] if node else [said],
+            "containerStatuses": [{"name": "broker", "restartCount": 3, "state": state}] if state else [],
+        },
+    }
+
+
+def node(ready: str = "True", amount: str = "2") -> dict[str, Any]:
+    conditions = [{"type": "Ready", "status": ready, "message": "kubelet stopped posting"}]
+    allocatable = {"cpu": "2", "memory": "4032800Ki", RESOURCE: amount}
+    return {"metadata": {"name": "krustlet-wasi"}, "status": {"conditions": conditions, "allocatable": allocatable}}
+
+
+HANDLER = {"name": "debugEcho", "connected": True, "error": ""}
+LOST = {"name": "debugEcho", "connected": False, "error": "Connection refused"}
+FOUND = {"configuration": configuration(), "instances": [instance()]}
+BROKERS = Wanted(brokers=True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seen", "handlers", "at", "said"),
+    [
+        (Wanted(1), Seen(), None, "configuration", "does not exist"),
+        (Wanted(1), Seen(configuration()), [], "handler", "No handler debugEcho is registered"),
+        (Wanted(1), Seen(configuration()), [{"name": "udev"}], "handler", "known: udev"),
+        (Wanted(1), Seen(configuration()), [LOST], "handler", "Connection refused"),
+        (Wanted(1), Seen(configuration()), [HANDLER], "device", "0 devices"),
+        (Wanted(1), Seen(configuration()), None, "device", "0 devices"),
+        (Wanted(1), Seen(configuration(), events=[event("Unavailable")]), [HANDLER], "discovery", "said the handler"),
+        (Wanted(1), Seen(configuration(), events=[event("Unavailable")]), [], "handler", "No handler"),
+        (Wanted(0), Seen(**FOUND), None, "instances", INSTANCE),
+        (BROKERS, Seen(configuration()), [HANDLER], "device", "0 devices"),
+        (BROKERS, Seen(configuration(brokerSpec={}), [instance()]), None, "broker", "no broker"),
+        (BROKERS, Seen(**FOUND), None, "node", "no node krustlet-wasi"),
+        (BROKERS, Seen(**FOUND, nodes=[node(ready="Unknown")]), None, "node", "kubelet stopped posting"),
+        (BROKERS, Seen(**FOUND, nodes=[node(amount="0")]), None, "resource", RESOURCE),
+        (BROKERS, Seen(**FOUND, nodes=[node()]), None, "pod", "no broker of"),
+        (BROKERS, Seen(**FOUND, nodes=[node()], pods=[pod(deletionTimestamp="x")]), None, "pod", "no broker of"),
+        (BROKERS, Seen(**FOUND, pods=[pod(node="")]), None, "scheduling", "Insufficient"),
+        (
+            BROKERS,
+            Seen(**FOUND, pods=[pod(state={"waiting": {"reason": "ErrImagePull", "message": "no such tag"}})]),
+            None,
+            "container",
+            "ErrImagePull no such tag",
+        ),
+        (
+            BROKERS,
+            Seen(**FOUND, pods=[pod(state={"waiting": {"reason": "CrashLoopBackOff"}})]),
+            None,
+            "crash",
+            "CrashLoopBackOff",
+        ),
+        (
+            BROKERS,
+            Seen(**FOUND, pods=[pod(phase="Failed", state={"terminated": {"reason": "Error"}})]),
+            None,
+            "crash",
+            "Error",
+        ),
+        (BROKERS, Seen(**FOUND, pods=[pod()]), None, "container", "Pending"),
+    ],
+)
+def test_the_first_link_that_does_not_hold_is_named(
+    wanted: Wanted, seen: Seen, handlers: list[dict[str, Any]] | None, at: str, said: str
+) -> None:
+    found = stop(wanted, seen, handlers)
+    assert found
+    assert found.at == at
+    assert said in found.seen
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seen"),
+    [
+        (Wanted(), Seen()),
+        (Wanted(0), Seen()),
+        (Wanted(1), Seen(instances=[instance()])),
+        (Wanted(1, at_least=True), Seen(instances=[instance(), instance("b")])),
+        (Wanted(1, brokers=True), Seen(**FOUND, pods=[pod(phase="Running")])),
+    ],
+)
+def test_nothing_stops_what_is_as_wanted(wanted: Wanted, seen: Seen) -> None:
+    assert stop(wanted, seen, None) is None
+
+
+def test_refused_details_are_hopeless_but_not_those_of_an_earlier_state() -> None:
+    current = stop(Wanted(1), Seen(configuration(), events=[event("InvalidDiscoveryDetails")]), None)
+    assert current
+    assert (current.at, current.hopeless) == ("discovery", True)
+    for old in (
+        event("InvalidDiscoveryDetails", "2026-11-21T09:00:04Z"),
+        event("InvalidDiscoveryDetails", uid="its predecessor"),
+    ):
+        found = stop(Wanted(1), Seen(configuration(), events=[old]), None)
+        assert found
+        assert (found.at, found.hopeless) == ("device", False)
+
+
+def test_the_newest_warning_comes_last() -> None:
+    events = [event("B", "2026-11-21T09:00:09Z"), event("A", "2026-11-21T09:00:07Z")]
+    assert [item["reason"] for item in warnings_about(Seen(configuration(), events=events))] == ["A", "B"]
+
+
+def test_a_shared_device_wants_a_broker_on_each_node_and_a_job_only_one() -> None:
+    both = [instance(nodes=("a", "b"))]
+    assert [place.node for place in places(Seen(configuration(), both))] == ["a", "b"]
+    job = configuration(brokerSpec={"brokerJobSpec": {"template": {}}})
+    assert [place.node for place in places(Seen(job, both))] == [""]
+
+
+def test_a_finished_job_has_done_its_work() -> None:
+    job = configuration(brokerSpec={"brokerJobSpec": {"template": {}}})
+    done = pod(phase="Succeeded", labels={"akri.sh/instance": INSTANCE})
+    assert stop(BROKERS, Seen(job, [instance()], [done]), None) is None
+    assert stop(BROKERS, Seen(**FOUND, pods=[pod(phase="Succeeded")]), None)
+
+
+def test_the_report_has_what_people_ask_for() -> None:
+    service = {
+        "metadata": {"name": "svc", "namespace": "default", "labels": {"akri.sh/instance": INSTANCE}},
+        "spec": {"clusterIP": "10.96.0.9", "ports": [{"port": 6052}]},
+    }
+    seen = Seen(**FOUND, pods=[pod(phase="Running", state={"running": {}})], nodes=[node()], services=[service])
+    found = report(seen, {POD: "a line"}).as_result()
+    assert found["instances"][0]["resource"] == RESOURCE
+    assert (found["brokers"][0]["restarts"], found["brokers"][0]["log_line"]) == (3, "a line")
+    assert found["services"][0]["ports"] == [6052]
+    assert found["nodes"] == [{"name": "krustlet-wasi", "ready": True, "allocatable": {RESOURCE: 2}}]
+
+
+def test_several_sources_are_seen_together_and_after_each_change() -> None:
+    go_on = threading.Event()
+
+    def pods() -> Iterator[list[dict[str, Any]]]:
+        yield [{"pod": 1}]
+        go_on.wait(10)
+        yield [{"pod": 2}]
+
+    stream = together({"pods": pods, "nodes": lambda: [[{"node": 1}]]}, seconds=10)
+    assert next(stream) == {"pods": [{"pod": 1}], "nodes": [{"node": 1}]}
+    go_on.set()
+    assert next(stream) == {"pods": [{"pod": 2}], "nodes": [{"node": 1}]}
+
+
+def test_an_error_of_a_source_reaches_the_reader() -> None:
+    def broken() -> Iterator[list[dict[str, Any]]]:
+        raise OSError("gone")
+        yield []
+
+    with pytest.raises(OSError, match="gone"):
+        next(together({"pods": broken, "nodes": lambda: [[]]}, seconds=10))
+
+
+def test_without_time_everything_is_still_seen_once() -> None:
+    assert list(together({"pods": lambda: [[{"pod": 1}]]}, seconds=0)) == [{"pods": [{"pod": 1}]}]
