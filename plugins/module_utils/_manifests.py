@@ -52,9 +52,21 @@ def absent(cluster: Cluster, manifests: Sequence[Manifest], options: Options) ->
     for stage in reversed(stages(manifests)):
         found = [Change(item, _found(cluster, item), None) for item in reversed(stage)]
         changes += found
+        there = [change for change in found if change.before]
         if not options.dry_run:
-            _delete(cluster, [change for change in found if change.before], deadline)
+            _delete(cluster, [inside for change in there for inside in _contents(cluster, change)], deadline)
+            _delete(cluster, there, deadline)
     return changes
+
+
+def _contents(cluster: Cluster, change: Change) -> list[Change]:
+    """The objects of a kind whose definition goes: deleted before it, so that an error can name the one that stays."""
+    if change.manifest.kind != CRD or change.before is None:
+        return []
+    spec = change.before["spec"]
+    version = next(version["name"] for version in spec["versions"] if version["served"])
+    bodies = cluster.find_all(f"{spec['group']}/{version}", spec["names"]["kind"])
+    return [Change(Manifest(body), body, None) for body in bodies]
 
 
 def _found(cluster: Cluster, manifest: Manifest) -> Object | None:
