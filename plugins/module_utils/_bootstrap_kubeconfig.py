@@ -32,6 +32,7 @@ with contextlib.suppress(ImportError):  # _kube names what is missing
 _ALPHABET = string.ascii_lowercase + string.digits
 _USER = "bootstrap"
 _LEFT_AT_LEAST = timedelta(minutes=5)
+_MOVED = "its cluster differs"
 _DATE = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -51,7 +52,8 @@ def why_renew(identity: str, bootstrap: str, secret: Object | None, now: datetim
     identity: what is wrong with the node's identity, empty when nothing is; bootstrap: what is wrong with the file.
     """
     if not identity:
-        return ""
+        # A node with an identity needs no token, but it reads in this file where the API server is.
+        return bootstrap if bootstrap == _MOVED else ""
     if bootstrap:
         return bootstrap
     if secret is None:
@@ -85,7 +87,7 @@ def ensure(cluster: Cluster, wanted: Wanted, *, now: datetime, dry_run: bool) ->
     """Make sure that the node has an identity or the means to get one; returns the module's result."""
     ca = Path(cluster.ca_path or os.devnull).read_bytes()
     token = _token_of(wanted.path)
-    fault = "" if render(cluster.server, ca, token) == _document(wanted.path) and token else "there is no such file"
+    fault = _file_fault(wanted.path, render(cluster.server, ca, token))
     identity = identity_fault(wanted.identity, ca, now)
     secret = _find_secret(cluster, token) if identity and not fault else None
     reason = why_renew(identity, fault, secret, now)
@@ -161,6 +163,13 @@ def _document(path: Path) -> Any:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return None
+
+
+def _file_fault(path: Path, expected: Object) -> str:
+    found = _document(path)
+    if found is None:
+        return "there is no such file"
+    return "" if found == expected else _MOVED
 
 
 def _token_of(path: Path) -> str:

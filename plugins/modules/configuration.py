@@ -100,7 +100,7 @@ EXAMPLES = r"""
           image: registry.example.org/broker:1.0
           resources:
             limits:
-              "{{ '{{PLACEHOLDER}}' }}": "1"
+              "{{PLACEHOLDER}}": "1"  # Ansible leaves keys alone
 
 - name: Stop looking
   edgelab.akri.configuration:

@@ -71,6 +71,7 @@ def served(expires: datetime) -> dict[str, object]:
     ("identity", "file", "secret", "reason"),
     [
         ("", "there is no such file", None, ""),
+        ("", "its cluster differs", None, "its cluster differs"),
         ("none", "there is no such file", None, "there is no such file"),
         ("none", "", None, "its token has expired"),
         ("none", "", served(NOW + timedelta(minutes=4)), "its token is about to expire"),
