@@ -2,11 +2,13 @@
 
 import contextlib
 import os
+import weakref
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grpclib.client import Channel
+from grpclib.protocol import H2Protocol
 from grpclib.server import Server
 
 from edgelab.core.errors import LabError
@@ -31,16 +33,39 @@ def prepare(path: Path) -> None:
 
 @contextlib.asynccontextmanager
 async def serve_grpc(path: Path, services: "Collection[IServable]") -> AsyncIterator[None]:
-    """Serve gRPC services on a Unix socket while the block runs; the socket file is gone afterwards."""
+    """Serve gRPC services on a Unix socket while the block runs; socket file and connections are gone afterwards."""
     prepare(path)
-    server = Server(services)
+    server = _Server(services)
     await server.start(path=str(path))
     try:
         yield
     finally:
         server.close()
+        server.disconnect()
         await server.wait_closed()
         path.unlink(missing_ok=True)
+
+
+class _Server(Server):
+    """grpclib leaves the connections of a closed server open (Python 3.12.1 and later even wait for them).
+
+    The peers would wait for ever on streams that nobody writes to any more.
+    """
+
+    def __init__(self, services: "Collection[IServable]") -> None:
+        super().__init__(services)
+        self._protocols: weakref.WeakSet[H2Protocol] = weakref.WeakSet()
+
+    def _protocol_factory(self) -> H2Protocol:
+        protocol = super()._protocol_factory()
+        self._protocols.add(protocol)
+        return protocol
+
+    def disconnect(self) -> None:
+        """Close every connection."""
+        for protocol in self._protocols:
+            if hasattr(protocol, "connection"):
+                protocol.connection.close()
 
 
 @contextlib.asynccontextmanager

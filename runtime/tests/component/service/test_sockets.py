@@ -1,5 +1,7 @@
 """gRPC over Unix sockets, and what old peers send."""
 
+import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ from edgelab.core.errors import LabError
 from edgelab.service.sockets import grpc_channel, prepare, serve_grpc
 from edgelab.wire import discovery_grpc
 from edgelab.wire import discovery_pb2 as pb
+from grpclib.exceptions import StreamTerminatedError
 
 
 class Registration(discovery_grpc.RegistrationBase):
@@ -42,3 +45,21 @@ def test_a_stale_socket_gives_way(tmp_path: Path) -> None:
     stale.touch()
     prepare(stale)
     assert not stale.exists()
+
+
+class Silent(discovery_grpc.DiscoveryHandlerBase):
+    async def Discover(self, stream: Any) -> None:  # noqa: N802
+        await stream.send_message(pb.DiscoverResponse())
+        await asyncio.Event().wait()
+
+
+async def test_a_client_of_a_stream_learns_that_the_server_has_closed(tmp_path: Path) -> None:
+    path = tmp_path / "s.sock"
+    async with contextlib.AsyncExitStack() as server, grpc_channel(path) as channel:
+        await server.enter_async_context(serve_grpc(path, [Silent()]))
+        with pytest.raises(StreamTerminatedError):
+            async with discovery_grpc.DiscoveryHandlerStub(channel).Discover.open() as stream:
+                await stream.send_message(pb.DiscoverRequest(), end=True)
+                assert await stream.recv_message() is not None
+                await server.aclose()
+                await asyncio.wait_for(stream.recv_message(), 10)
