@@ -1,0 +1,142 @@
+# Copyright (c) 2026, The edgelab.akri authors
+# SPDX-License-Identifier: Apache-2.0
+# Private to this collection: may change at any time.
+"""An OCI registry as the module wasm_artifact needs it: look what is missing, push it, remove a tag.
+
+Every failure is a LabError. A tag is moved only when everything that it will lead to is there.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.edgelab.akri.plugins.module_utils._wasm_artifact import MANIFEST, Artifact, Step, result
+
+try:
+    import requests
+    from dxf import DXF
+    from dxf.exceptions import DXFError
+except ImportError as error:
+    MISSING: ImportError | None = error
+else:
+    MISSING = None
+
+try:
+    from edgelab.core.errors import LabError
+except ImportError:  # said by _lab_module.run
+    LabError = Exception  # type: ignore[assignment,misc]
+
+TIMEOUT = 30.0
+
+
+class UnreachableError(LabError):
+    """Nobody answers at the registry's address."""
+
+
+def ensure(address: str, ca_path: Path | None, artifacts: Sequence[Artifact], *, dry_run: bool) -> dict[str, Any]:
+    """Make the registry have the artifacts as they are; returns the module's result.
+
+    In a dry run, a CA file that is not there yet means that there is no registry yet, and one that does not answer
+    is taken to be as wanted, with a warning.
+    """
+    if dry_run and ca_path and not ca_path.exists():
+        return result(address, [Step(artifact, None, artifact.blobs) for artifact in artifacts])
+    registry = Registry(address, ca_path)
+    try:
+        steps = [registry.look(artifact) for artifact in artifacts]
+    except UnreachableError as error:
+        if not dry_run:
+            raise
+        unchanged = [Step(artifact, artifact.digest, ()) for artifact in artifacts]
+        return {**result(address, unchanged), "warnings": [f"{error} Nothing is known about what it holds."]}
+    if not dry_run:
+        for step in steps:
+            registry.take(step)
+    return result(address, steps)
+
+
+class Registry:
+    """The registry at `address` (HOST:PORT, HTTPS), vouched for by the CA file, or by the system's CAs where None."""
+
+    def __init__(self, address: str, ca_path: Path | None) -> None:
+        self._address = address
+        self._verify = str(ca_path) if ca_path else True
+        _bypass_proxies(address)
+
+    def look(self, artifact: Artifact) -> Step:
+        """What the artifact lacks."""
+        with self._repository(artifact) as repository:
+            missing = tuple(blob for blob in artifact.blobs if _head(repository, f"blobs/{blob.digest}") is None)
+            return Step(artifact, _head(repository, f"manifests/{artifact.tag}"), missing)
+
+    def take(self, step: Step) -> None:
+        """Push or remove what the step needs."""
+        if not step.needed:
+            return
+        artifact, path = step.artifact, f"manifests/{step.artifact.tag}"
+        with self._repository(artifact) as repository:
+            for blob in step.missing:
+                repository.push_blob(data=iter([blob.content]), digest=blob.digest, check_exists=False)
+            if artifact.manifest is None:
+                # Not del_alias, which removes every tag of the digest.
+                _request(repository, "delete", path)
+            else:
+                # Not set_manifest, which wants a mediaType field.
+                _request(repository, "put", path, data=artifact.manifest, headers={"Content-Type": MANIFEST})
+
+    @contextmanager
+    def _repository(self, artifact: Artifact) -> Iterator[DXF]:
+        attempted = f"Use {artifact.repository}:{artifact.tag} in the registry {self._address}"
+        try:
+            with DXF(self._address, artifact.repository, tlsverify=self._verify, timeout=TIMEOUT) as repository:
+                yield repository
+        except requests.exceptions.SSLError as error:
+            remedy = "Give the certificate authority of the registry as ca_path"
+            raise LabError(attempted=attempted, seen=str(error), remedy=remedy) from error
+        except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
+            raise UnreachableError(attempted=attempted, seen=str(error), cause="The registry does not run") from error
+        except (requests.exceptions.RequestException, DXFError, OSError) as error:
+            raise LabError(attempted=attempted, seen=_told(error)) from error
+
+
+def _told(error: Exception) -> str:
+    """An error with the registry's own words, which say more than the status."""
+    response = getattr(error, "response", None)
+    words = "" if response is None else response.text.strip()[:500]
+    return f"{str(error) or type(error).__name__} {words}".strip()
+
+
+def _head(repository: DXF, path: str) -> str | None:
+    """The digest that the registry has under a path, or None."""
+    try:
+        response = _request(repository, "head", path, headers={"Accept": MANIFEST})
+    except requests.exceptions.HTTPError as error:
+        if error.response is not None and error.response.status_code == requests.codes.not_found:
+            return None
+        raise
+    digest: str = response.headers["Docker-Content-Digest"]
+    return digest
+
+
+def _request(repository: DXF, method: str, path: str, **details: Any) -> requests.Response:
+    # python-dxf has no public way to do a single request with its sign-in and its repository's address.
+    response: requests.Response = repository._request(method, path, **details)  # noqa: SLF001
+    return response
+
+
+def _bypass_proxies(address: str) -> None:
+    """A registry on loopback is never behind a proxy, whatever the environment says."""
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    if loopback:
+        os.environ["no_proxy"] = ",".join(
+            filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), host])
+        )
