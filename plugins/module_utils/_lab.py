@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.edgelab.akri.plugins.module_utils._lab_end import end
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_files import cannot_write, write_whole
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_lock import Holder, alone, check, take
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_ports import choose, is_free
@@ -99,12 +100,18 @@ def paths(place: Layout) -> dict[str, str]:
     }
 
 
-def absent(place: Layout, mine: Holder, *, dry_run: bool) -> dict[str, Any]:
-    """Remove the state and run directories; returns the module's result. Refuses while a process of the lab runs."""
+def absent(place: Layout, mine: Holder, *, end_processes: bool, dry_run: bool) -> dict[str, Any]:
+    """Remove the state and run directories; returns the module's result.
+
+    Ends the lab's processes first, or refuses while one runs.
+    """
     check_ours(place)
     check(place.lock, place.lab, mine)
     roots = [root for root in (place.run, place.state) if root.exists()]
-    _check_unused(place, roots)
+    if end_processes and not dry_run:
+        end(roots)
+    if not (end_processes and dry_run):
+        _check_unused(place, roots)
     if not dry_run:
         for root in roots:
             _remove(root, last=place.marker)

@@ -33,6 +33,12 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  end_processes:
+    description:
+      - Whether V(state=absent) ends the lab's processes first, those of its Pods too. Nothing of the lab needs to
+        answer for that, so it also works on a lab that is damaged or half built.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Tells the same paths and ports as a run would (a port may be taken in between).
@@ -101,6 +107,7 @@ SPEC = {
     "name": {"type": "str", "default": "default"},
     "ports": {"type": "dict", "default": {}},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "end_processes": {"type": "bool", "default": False},
 }
 
 
@@ -112,7 +119,7 @@ def main() -> None:
     def work() -> dict:
         place = layout(given["name"], os.environ, os.getuid())
         if given["state"] == "absent":
-            return absent(place, this_playbook(), dry_run=dry_run)
+            return absent(place, this_playbook(), end_processes=given["end_processes"], dry_run=dry_run)
         forced = {name: int(port) for name, port in given["ports"].items()}
         return present(place, forced, this_playbook(), dry_run=dry_run)
 
