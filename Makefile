@@ -60,7 +60,7 @@ molecule: setup-dev ## a scenario per role
 
 lint: setup-dev ## style, types, layers
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@$(BIN)/mypy runtime/src plugins tools tests/labkit.py tests/integration
+	@$(BIN)/mypy runtime/src plugins tools tests/labkit.py tests/guests.py
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/yamllint --strict .
 	@$(BIN)/ansible-lint --offline
