@@ -30,6 +30,7 @@ from edgelab.agent.writer import Writer
 from edgelab.core.errors import LabError
 from edgelab.core.model import Configuration, Instance
 from edgelab.kube.client import Configurations, Instances
+from edgelab.kube.events import Reporter
 from edgelab.kube.follow import Key, Mirror
 from edgelab.kube.workers import Workers
 from edgelab.service.sockets import serve_grpc
@@ -94,7 +95,14 @@ class Agent:
             now=now,
         )
         self._reconciler = Reconciler(
-            self._discovery, writer, self._plugins, self._inventory, offers, self._offer_changed, self._share_later
+            discovery=self._discovery,
+            writer=writer,
+            reporter=Reporter(client, "akri-agent"),
+            plugins=self._plugins,
+            inventory=self._inventory,
+            offers=offers,
+            on_offer=self._offer_changed,
+            on_share=self._share_later,
         )
         self._configuration_work: Workers[Key] = Workers(_told(self._reconciler.configuration))
         self._instance_work: Workers[Key] = Workers(_told(self._reconciler.instance))

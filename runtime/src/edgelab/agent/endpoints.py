@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from edgelab.core.errors import LabError
+from edgelab.service.files import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -103,9 +104,7 @@ class Endpoints:
     def _write(self) -> None:
         text = json.dumps([asdict(endpoint) for endpoint in self.all()], indent=1)
         self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = self._file.with_name(self._file.name + ".new")
-        temporary.write_text(text)
-        temporary.replace(self._file)
+        write_whole(self._file, text.encode())
 
 
 def _read(file: Path) -> Iterable[Endpoint]:

@@ -15,7 +15,6 @@ from pathlib import Path
 import httpx2
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, StreamTerminatedError
-from inotify_simple import INotify, flags
 
 from edgelab.agent.resources import Grant, Resource
 from edgelab.core import names
@@ -23,6 +22,7 @@ from edgelab.core.backoff import Backoff
 from edgelab.core.errors import LabError
 from edgelab.kube.workers import Workers
 from edgelab.service.sockets import grpc_channel, serve_grpc
+from edgelab.service.watching import watch_directory
 from edgelab.wire import deviceplugin_pb2 as wire
 from edgelab.wire.deviceplugin_grpc import DevicePluginBase, RegistrationStub
 
@@ -169,13 +169,13 @@ class Plugins:
 
     async def run(self) -> None:
         """Register every plugin whenever the kubelet's socket appears; until cancelled."""
-        with INotify(nonblocking=True) as inotify, _events(inotify) as news:
-            inotify.add_watch(self._directory, flags.CREATE | flags.MOVED_TO)
+        with watch_directory(self._directory) as watch:
             while True:
                 if await self._kubelet_answers():
                     for name in self._running:
                         self._registrations.add(name)
-                await _appears(inotify, news, KUBELET_SOCKET)
+                while KUBELET_SOCKET not in await watch.changed():
+                    pass
 
     async def _kubelet_answers(self) -> bool:
         # A socket's file exists a moment before anybody listens on it; one that stays mute was left by a dead kubelet.
@@ -214,22 +214,6 @@ class Plugins:
         except (GRPCError, OSError, StreamTerminatedError, TimeoutError) as error:
             raise LabError(f"Register {names.resource(name)} with the kubelet", repr(error)) from error
         log.info("%s is registered with the kubelet", names.resource(name))
-
-
-async def _appears(inotify: INotify, news: asyncio.Event, name: str) -> None:
-    while not any(event.name == name for event in inotify.read(timeout=0)):
-        await news.wait()
-        news.clear()
-
-
-@contextlib.contextmanager
-def _events(inotify: INotify) -> typing.Iterator[asyncio.Event]:
-    loop, news = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(inotify.fileno(), news.set)
-    try:
-        yield news
-    finally:
-        loop.remove_reader(inotify.fileno())
 
 
 def _socket_name(resource: str) -> str:

@@ -16,6 +16,7 @@ from edgelab.agent.resources import ConfigurationResource, InstanceResource, Inv
 from edgelab.agent.wanted import Offer, Plan, Problem
 from edgelab.agent.writer import Writer
 from edgelab.core.model import Configuration, Instance
+from edgelab.kube.events import Reporter
 from edgelab.kube.follow import Key
 
 
@@ -29,6 +30,7 @@ class Reconciler:
 
     discovery: Discovery
     writer: Writer
+    reporter: Reporter
     plugins: Plugins
     inventory: Inventory
     offers: dict[Key, Offer]
@@ -115,7 +117,7 @@ class Reconciler:
 
     async def _tell(self, configuration: Configuration, problems: frozenset[Problem]) -> None:
         for problem in problems - self._told.get(configuration.uid, frozenset()):
-            await self.writer.tell(configuration, problem)
+            await self.reporter.warn(configuration.reference, configuration.namespace, problem.reason, problem.message)
         self._told[configuration.uid] = problems
 
     async def _carry_out(

@@ -144,7 +144,7 @@ class Kubelet(RegistrationBase, PodResourcesListerBase):
         return list(response.container_responses)
 
     async def _watch(self, resource: str) -> None:
-        try:
+        with contextlib.suppress(OSError, StreamTerminatedError, GRPCError):
             async with (
                 grpc_channel(self.plugins / self._endpoints[resource]) as channel,
                 DevicePluginStub(channel).ListAndWatch.open() as stream,
@@ -152,8 +152,7 @@ class Kubelet(RegistrationBase, PodResourcesListerBase):
                 await stream.send_message(plugin_wire.Empty(), end=True)
                 async for listing in stream:
                     self.devices[resource] = {device.ID: device.health == "Healthy" for device in listing.devices}
-        except (OSError, StreamTerminatedError, GRPCError):
-            self.devices.pop(resource, None)
+        self.devices.pop(resource, None)
 
 
 def _listing(in_use: Mapping[tuple[str, str], Sequence[tuple[str, str]]]) -> pods_wire.ListPodResourcesResponse:

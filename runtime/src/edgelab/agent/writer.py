@@ -6,18 +6,12 @@ so many at a time. Errors are lightkube's ApiError and httpx2.HTTPError.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from lightkube import AsyncClient
 from lightkube.core.exceptions import ApiError
-from lightkube.models.core_v1 import EventSource, ObjectReference
-from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import Event
 
-from edgelab.agent.wanted import Problem
 from edgelab.core.model import API_VERSION, Configuration, Instance
 from edgelab.kube.client import Configurations, Instances, is_conflict, is_missing
 
@@ -78,33 +72,6 @@ class Writer:
         """`deviceUsage` and resource version of an Instance as they are now."""
         found = await self._client.get(Instances, instance.name, namespace=instance.namespace)
         return dict(Instance.from_dict(found).device_usage), found.metadata.resourceVersion
-
-    async def tell(self, configuration: Configuration, problem: Problem) -> None:
-        """Make a Warning Event on a Configuration; the same problem again renews the same Event."""
-        text = f"{configuration.uid} {problem.reason} {problem.message} {self._node}"
-        name = f"{configuration.name}.{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
-        now = datetime.now(UTC)
-        event = Event(
-            apiVersion="v1",
-            kind="Event",
-            metadata=ObjectMeta(name=name, namespace=configuration.namespace),
-            involvedObject=ObjectReference(
-                apiVersion=API_VERSION,
-                kind="Configuration",
-                name=configuration.name,
-                namespace=configuration.namespace,
-                uid=configuration.uid,
-            ),
-            type="Warning",
-            reason=problem.reason,
-            message=problem.message[:1024],
-            source=EventSource(component="akri-agent", host=self._node),
-            firstTimestamp=now,
-            lastTimestamp=now,
-            count=1,
-        )
-        async with self._room:
-            await self._client.apply(event, field_manager=self._node, force=True)
 
     async def _apply(self, body: Mapping[str, Any], manager: str, *, force: bool = False) -> None:
         resource = Configurations if body["kind"] == "Configuration" else Instances
