@@ -1,0 +1,1 @@
+"""Images: WebAssembly modules from OCI registries, verified by digest and kept compiled."""
