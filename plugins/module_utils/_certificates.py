@@ -53,11 +53,15 @@ PUBLIC, PRIVATE = 0o644, 0o600
 
 @dataclass(frozen=True)
 class Kubeconfig:
-    """A kubeconfig at `path` for the holder of the leaf `certificate`, who asks the API server at `server`."""
+    """A kubeconfig at `path` for the holder of the leaf `certificate`, who asks the API server at `server`.
+
+    `authority` is the one that vouches for the server.
+    """
 
     path: Path
     server: str
     certificate: str
+    authority: str
     cluster: str
 
 
@@ -66,7 +70,7 @@ class Wanted:
     """Everything that one directory is to hold."""
 
     directory: Path
-    authority: Authority
+    authorities: tuple[Authority, ...]
     leaves: tuple[Leaf, ...]
     key_pairs: tuple[str, ...]
     kubeconfigs: tuple[Kubeconfig, ...]
@@ -75,7 +79,7 @@ class Wanted:
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Wanted:
         """From the options of the module `certificates`. Raises LabError for a life shorter than its renewal."""
-        lives = [params["authority"]["days"], *(leaf["days"] for leaf in params["leaves"])]
+        lives = [entry["days"] for entry in (*params["authorities"], *params["leaves"])]
         if min(lives) <= params["renew_before"]:
             raise LabError(
                 attempted=f"Renew certificates {params['renew_before']} days before their end",
@@ -84,7 +88,7 @@ class Wanted:
             )
         return cls(
             directory=Path(params["directory"]),
-            authority=Authority(**params["authority"]),
+            authorities=tuple(Authority(**authority) for authority in params["authorities"]),
             leaves=tuple(_leaf(leaf) for leaf in params["leaves"]),
             key_pairs=tuple(params["key_pairs"]),
             kubeconfigs=tuple(Kubeconfig(**entry | {"path": Path(entry["path"])}) for entry in params["kubeconfigs"]),
@@ -120,9 +124,9 @@ class Plan:
 def plan(wanted: Wanted, now: datetime) -> Plan:
     """Compare a directory with what is wanted. Raises LabError when an authority's key is lost."""
     made = Plan()
-    issuer = _plan_authority(wanted, now, made)
+    signers = {authority.name: _plan_authority(wanted, authority, now, made) for authority in wanted.authorities}
     for leaf in wanted.leaves:
-        _plan_leaf(wanted, leaf, issuer, now, made)
+        _plan_leaf(wanted, leaf, signers[leaf.authority], now, made)
     for name in wanted.key_pairs:
         _plan_key_pair(wanted, name, made)
     for kubeconfig in wanted.kubeconfigs:
@@ -163,8 +167,7 @@ def read(path: Path) -> bytes | None:
         raise LabError(attempted=f"Read {path}", seen=str(error)) from error
 
 
-def _plan_authority(wanted: Wanted, now: datetime, made: Plan) -> Signer:
-    authority = wanted.authority
+def _plan_authority(wanted: Wanted, authority: Authority, now: datetime, made: Plan) -> Signer:
     certificate, key_file = wanted.file(f"{authority.name}.crt"), wanted.file(f"{authority.name}.key")
     content = read(certificate)
     key = read_key(read(key_file))
@@ -225,7 +228,7 @@ def _kubeconfig_text(wanted: Wanted, kubeconfig: Kubeconfig, made: Plan) -> str:
         return base64.b64encode(made.content(wanted.file(name)) or b"").decode()
 
     name, user = kubeconfig.cluster, kubeconfig.certificate
-    cluster = {"server": kubeconfig.server, "certificate-authority-data": data(f"{wanted.authority.name}.crt")}
+    cluster = {"server": kubeconfig.server, "certificate-authority-data": data(f"{kubeconfig.authority}.crt")}
     credentials = {"client-certificate-data": data(f"{user}.crt"), "client-key-data": data(f"{user}.key")}
     document = {
         "apiVersion": "v1",
@@ -239,7 +242,8 @@ def _kubeconfig_text(wanted: Wanted, kubeconfig: Kubeconfig, made: Plan) -> str:
 
 
 def _plan_modes(wanted: Wanted, made: Plan) -> None:
-    names = [wanted.authority.name, *(leaf.name for leaf in wanted.leaves), *wanted.key_pairs]
+    names = [authority.name for authority in wanted.authorities]
+    names += [*(leaf.name for leaf in wanted.leaves), *wanted.key_pairs]
     secrets = [*(wanted.file(f"{name}.key") for name in names), *(entry.path for entry in wanted.kubeconfigs)]
     for path in secrets:
         if path not in made.files and path.stat().st_mode & 0o077:

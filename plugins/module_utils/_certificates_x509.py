@@ -46,7 +46,7 @@ class Authority:
 
 @dataclass(frozen=True)
 class Leaf:
-    """A certificate that the authority signs. `names` are DNS names and IP addresses, `usages` of USAGES."""
+    """A certificate that the named authority signs. `names` are DNS names and IP addresses, `usages` of USAGES."""
 
     name: str
     common_name: str
@@ -54,6 +54,7 @@ class Leaf:
     names: tuple[str, ...] = ()
     usages: tuple[str, ...] = ("client",)
     days: int = 365
+    authority: str = "ca"
 
 
 @dataclass(frozen=True)

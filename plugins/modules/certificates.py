@@ -10,11 +10,11 @@ module: certificates
 short_description: Keep a set of certificates, key pairs and kubeconfigs in place and valid
 version_added: 0.1.0
 description:
-  - Makes a certificate authority, the certificates that it signs, key pairs without a certificate (for tokens) and
+  - Makes certificate authorities, the certificates that they sign, key pairs without a certificate (for tokens) and
     self-contained kubeconfigs, all in one call, since each task costs time.
-  - What exists is kept as long as it is readable, is signed by this authority, has the content asked for and does not
+  - What exists is kept as long as it is readable, is signed by its authority, has the content asked for and does not
     end soon; anything else is made anew. Keys are EC P-256; keys and kubeconfigs are readable by their owner alone.
-  - The authority's own certificate is renewed over its old key, so that what it signed stays valid. If that key is
+  - An authority's own certificate is renewed over its old key, so that what it signed stays valid. If that key is
     lost, the module fails and says what can be done.
 author: The edgelab.akri authors
 options:
@@ -22,9 +22,10 @@ options:
     description: Directory for C(NAME.crt), C(NAME.key) and C(NAME.pub); made with mode 0700.
     type: path
     required: true
-  authority:
-    description: The certificate authority.
-    type: dict
+  authorities:
+    description: The certificate authorities.
+    type: list
+    elements: dict
     required: true
     suboptions:
       name:
@@ -40,7 +41,7 @@ options:
         type: int
         default: 3650
   leaves:
-    description: Certificates that the authority signs.
+    description: Certificates that the authorities sign.
     type: list
     elements: dict
     default: []
@@ -73,6 +74,10 @@ options:
         description: How long it is valid.
         type: int
         default: 365
+      authority:
+        description: Name of the authority that signs it.
+        type: str
+        default: ca
   key_pairs:
     description: Names of key pairs, each C(NAME.key) and C(NAME.pub).
     type: list
@@ -96,6 +101,10 @@ options:
         description: Name of the leaf that says who asks.
         type: str
         required: true
+      authority:
+        description: Name of the authority that vouches for the API server.
+        type: str
+        default: ca
       cluster:
         description: Name of the cluster and of the context.
         type: str
@@ -120,8 +129,8 @@ EXAMPLES = r"""
 - name: Keep the keys of an API server and its administrator
   edgelab.akri.certificates:
     directory: "{{ lab_paths.pki }}"
-    authority:
-      common_name: edgelab
+    authorities:
+      - common_name: edgelab
     leaves:
       - name: kube-apiserver
         common_name: kube-apiserver
@@ -172,16 +181,18 @@ LEAF = {
     "names": {"type": "list", "elements": "str", "default": []},
     "usages": {"type": "list", "elements": "str", "choices": ["server", "client"], "default": ["client"]},
     "days": {"type": "int", "default": 365},
+    "authority": {"type": "str", "default": "ca"},
 }
 KUBECONFIG = {
     "path": {"type": "path", "required": True},
     "server": {"type": "str", "required": True},
     "certificate": {"type": "str", "required": True},
+    "authority": {"type": "str", "default": "ca"},
     "cluster": {"type": "str", "default": "edgelab"},
 }
 SPEC = {
     "directory": {"type": "path", "required": True},
-    "authority": {"type": "dict", "required": True, "options": AUTHORITY},
+    "authorities": {"type": "list", "elements": "dict", "required": True, "options": AUTHORITY},
     "leaves": {"type": "list", "elements": "dict", "default": [], "options": LEAF},
     "key_pairs": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "kubeconfigs": {"type": "list", "elements": "dict", "default": [], "options": KUBECONFIG},

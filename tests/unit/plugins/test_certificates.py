@@ -14,6 +14,7 @@ from edgelab.core.errors import LabError
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 YEAR = timedelta(days=365)
+LEAVES = ["server", "admin", "other"]
 
 
 def params(directory: Path) -> dict[str, Any]:
@@ -22,10 +23,11 @@ def params(directory: Path) -> dict[str, Any]:
 
     return {
         "directory": str(directory / "pki"),
-        "authority": {"name": "ca", "common_name": "test", "days": 3650},
+        "authorities": [{"name": name, "common_name": name, "days": 3650} for name in ("ca", "other-ca")],
         "leaves": [
             leaf("server", names=["localhost", "127.0.0.1"], usages=["server"]),
             leaf("admin", organizations=["system:masters"], usages=["client"]),
+            leaf("other", usages=["client"], authority="other-ca"),
         ],
         "key_pairs": ["tokens"],
         "kubeconfigs": [
@@ -33,6 +35,7 @@ def params(directory: Path) -> dict[str, Any]:
                 "path": str(directory / "kubeconfig"),
                 "server": "https://127.0.0.1:1",
                 "certificate": "admin",
+                "authority": "ca",
                 "cluster": "test",
             }
         ],
@@ -55,14 +58,14 @@ def given(tmp_path: Path) -> dict[str, Any]:
 
 def test_everything_is_made_once(tmp_path: Path) -> None:
     values = params(tmp_path)
-    missing = dict.fromkeys(["ca", "server", "admin", "tokens", "kubeconfig"], "is missing")
+    missing = dict.fromkeys(["ca", "other-ca", "server", "admin", "other", "tokens", "kubeconfig"], "is missing")
     assert run(values) == missing
     assert run(values) == {}
 
 
 def test_secrets_are_the_owners_alone(given: dict[str, Any], tmp_path: Path) -> None:
     secrets = [*(tmp_path / "pki").glob("*.key"), tmp_path / "kubeconfig"]
-    assert len(secrets) == 5
+    assert len(secrets) == 7
     assert {path.stat().st_mode & 0o777 for path in secrets} == {0o600}
     assert (tmp_path / "pki").stat().st_mode & 0o777 == 0o700
 
@@ -173,10 +176,10 @@ def test_a_leaf_that_is_wanted_differently_is_issued_anew(given: dict[str, Any],
     ("later", "renewed"),
     [
         (YEAR - timedelta(days=61), []),
-        (YEAR - timedelta(days=60), ["server", "admin", "kubeconfig"]),
-        (YEAR * 2, ["server", "admin", "kubeconfig"]),
-        (YEAR * 10 - timedelta(days=59), ["ca", "server", "admin", "kubeconfig"]),
-        (-timedelta(hours=1), ["ca", "server", "admin", "kubeconfig"]),
+        (YEAR - timedelta(days=60), [*LEAVES, "kubeconfig"]),
+        (YEAR * 2, [*LEAVES, "kubeconfig"]),
+        (YEAR * 10 - timedelta(days=59), ["ca", "other-ca", *LEAVES, "kubeconfig"]),
+        (-timedelta(hours=1), ["ca", "other-ca", *LEAVES, "kubeconfig"]),
     ],
 )
 def test_age(given: dict[str, Any], later: timedelta, renewed: list[str]) -> None:
