@@ -77,7 +77,7 @@ class Process:
         if any("\n" in word for word in self.argv):
             raise ValueError(f"{self.name}: an argument has a line break")
         for variable, value in self.environment.items():
-            if not variable.isidentifier() or re.search(r'["\n]|\s[;#]', value):
+            if not variable.isidentifier() or re.search(r"""['\"\n]|\s[;#]""", value):
                 raise ValueError(f"{self.name}: the environment variable {variable} cannot be passed on")
 
 

@@ -8,6 +8,7 @@ Each process is a supervisor group of its own, so that a change concerns one pro
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import signal
@@ -74,8 +75,7 @@ class Supervisor:
         if self.states() is not None:
             return
         for lost in self._own_processes():
-            os.kill(lost.pid, signal.SIGKILL)
-            _wait_gone(lost.pid)
+            _end(lost.pid, signal.SIGKILL)
         write_whole(self._places.configuration, supervisord_section(self._places))
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._places.configuration)]
         try:
@@ -130,9 +130,11 @@ class Supervisor:
 
     def shut_down(self) -> None:
         """End supervisord and wait until it is gone."""
+        # It sees a request at once and a signal within a second; one that does not answer still sees the signal.
+        with contextlib.suppress(xmlrpc.client.Error, OSError, http.client.HTTPException):
+            self._api().shutdown()
         for process in self._own_processes():
-            os.kill(process.pid, signal.SIGTERM)
-            _wait_gone(process.pid)
+            _end(process.pid, signal.SIGTERM)
 
     def _knows(self, name: str) -> bool:
         return name in (self.states() or {})
@@ -168,7 +170,9 @@ def _clean_environment() -> dict[str, str]:
     return {**kept, "LANG": "C.UTF-8"}
 
 
-def _wait_gone(pid: int, seconds: float = 60) -> None:
+def _end(pid: int, number: signal.Signals, seconds: float = 60) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
     deadline = time.monotonic() + seconds
     while any(process.pid == pid for process in procs.processes()):
         if time.monotonic() > deadline:

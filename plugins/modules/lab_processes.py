@@ -41,7 +41,7 @@ options:
         required: true
       environment:
         description:
-          - Environment variables beyond C(PATH), C(HOME) and C(LANG). A value may have no double quote or line break.
+          - Environment variables beyond C(PATH), C(HOME) and C(LANG). A value may have no quotes and no line break.
         type: dict
         default: {}
       restart_on:
