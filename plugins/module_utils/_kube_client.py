@@ -19,6 +19,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
+__all__ = ["MISSING", "ApiError", "Cluster", "Kind", "LabError", "NoKubeconfigError", "Object", "UnreachableError"]
+
 MISSING: list[str] = []
 """What the Python that runs this module lacks."""
 

@@ -134,7 +134,7 @@ def _wait_established(cluster: Cluster, manifest: Manifest, deadline: float) -> 
     else:
         raise LabError(
             attempted=f"Wait until {manifest.title} is established",
-            seen=f"Its conditions are {found.get('status', {}).get('conditions', [])}",
+            seen=f"Its conditions are {_conditions(found)}",
             remedy="Look at it with kubectl describe, or give more time with the option timeout",
         )
     _wait_served(cluster, found["spec"], deadline)
@@ -154,8 +154,12 @@ def _wait_served(cluster: Cluster, spec: Object, deadline: float) -> None:
 
 
 def _is_established(body: Object) -> bool:
-    conditions = body.get("status", {}).get("conditions", [])
-    return any(condition["type"] == "Established" and condition["status"] == "True" for condition in conditions)
+    return any(one["type"] == "Established" and one["status"] == "True" for one in _conditions(body))
+
+
+def _conditions(body: Object) -> list[Object]:
+    conditions: list[Object] = (body.get("status") or {}).get("conditions") or []  # null at first
+    return conditions
 
 
 def _wait_gone(cluster: Cluster, change: Change, deadline: float) -> None:
