@@ -34,6 +34,7 @@ from ansible_collections.edgelab.akri.plugins.module_utils._instances_watch impo
 from ansible_collections.edgelab.akri.plugins.module_utils._kube import ApiError, Cluster, LabError, Object
 
 with contextlib.suppress(ImportError):  # _kube names what is missing
+    from edgelab.core import names
     from edgelab.service.status import ask
 
 _AKRI = "akri.sh/v0"
@@ -59,6 +60,11 @@ class StoppedError(LabError):
             remedy=found.remedy,
         )
         self.details = {**details, "stopped_at": found.at, "seen": found.seen}
+
+
+def instance_names(configuration: str, devices: Sequence[str]) -> tuple[str, ...]:
+    """Names of the Instances of shared devices, by the devices' ids."""
+    return tuple(names.instance(configuration, names.digest(device, shared=True)) for device in devices)
 
 
 def observe(cluster: Cluster, scope: Scope, wanted: Wanted, *, timeout: float) -> Report:

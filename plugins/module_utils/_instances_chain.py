@@ -44,11 +44,12 @@ class Stop:
 
 def stop(wanted: Wanted, seen: Seen, handlers: Sequence[Mapping[str, Any]] | None) -> Stop | None:
     """The first link that does not hold; None when all is as wanted. handlers: what the agent says, None if unknown."""
-    if wanted.counts(len(seen.instances)) and not wanted.brokers:
+    complete = wanted.counts(len(seen.instances)) and not _missing(wanted, seen)
+    if complete and not wanted.brokers:
         return None
     if seen.configuration is None:
         return Stop("configuration", "The Configuration does not exist", "Apply it")
-    if not wanted.counts(len(seen.instances)):
+    if not complete:
         return _no_discovery(wanted, seen, handlers)
     if not (seen.configuration["spec"].get("brokerSpec") or {}):
         return Stop("broker", "The Configuration has no broker", "Do not wait for brokers", hopeless=True)
@@ -68,7 +69,13 @@ def _no_discovery(wanted: Wanted, seen: Seen, handlers: Sequence[Mapping[str, An
         return no_handler
     if warnings:
         return Stop("discovery", _last_text(warnings), "Look at the Configuration with kubectl describe")
-    return Stop("device", f"{number} devices were reported", "Look at the handler's log; is the device there?")
+    missing = _missing(wanted, seen)
+    text = f"There is no {', no '.join(missing)}" if missing else f"{number} devices were reported"
+    return Stop("device", text, "Look at the handler's log; is the device there?")
+
+
+def _missing(wanted: Wanted, seen: Seen) -> list[str]:
+    return wanted.missing(map(name, seen.instances))
 
 
 def _no_handler(configuration: Object, handlers: Sequence[Mapping[str, Any]] | None) -> Stop | None:

@@ -37,11 +37,16 @@ class Wanted:
     at_least: bool = False
     brokers: bool = False
     broker_log: str = ""
+    names: tuple[str, ...] = ()
 
     @property
     def is_anything(self) -> bool:
         """Whether there is something to wait for."""
-        return self.count is not None or self.brokers
+        return self.count is not None or self.brokers or bool(self.names)
+
+    def missing(self, found: Iterable[str]) -> list[str]:
+        """Names of wanted Instances that are not among those found."""
+        return sorted(set(self.names) - set(found))
 
     def counts(self, number: int) -> bool:
         """Whether this many Instances are as many as wanted; brokers need at least one."""

@@ -99,7 +99,7 @@ EXAMPLES = r"""
     organizations: [system:nodes]
     dns_names: [krustlet-wasi]
     ip_addresses: [127.0.0.1]
-    usages: [digital signature, server auth]
+    usages: [digital signature, key encipherment, server auth]
 """
 
 RETURN = r"""

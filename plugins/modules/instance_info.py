@@ -31,6 +31,11 @@ options:
     description: Whether more Instances than O(count) are as good.
     type: bool
     default: false
+  devices:
+    description: Wait for the Instances of these shared devices, by the ids that their handler gives them.
+    type: list
+    elements: str
+    default: []
   brokers:
     description: Wait until the broker of every Instance runs on each of its nodes.
     type: bool
@@ -147,7 +152,7 @@ seen:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.edgelab.akri.plugins.module_utils._instances import Scope, observe
+from ansible_collections.edgelab.akri.plugins.module_utils._instances import Scope, instance_names, observe
 from ansible_collections.edgelab.akri.plugins.module_utils._instances_model import Report, Wanted
 from ansible_collections.edgelab.akri.plugins.module_utils._kube import KUBE_SPEC, Cluster, LabError, run
 
@@ -164,6 +169,7 @@ SPEC: dict[str, Any] = {
     "namespace": {"type": "str", "default": "default"},
     "count": {"type": "int"},
     "at_least": {"type": "bool", "default": False},
+    "devices": {"type": "list", "elements": "str", "default": []},
     "brokers": {"type": "bool", "default": False},
     "broker_log": {"type": "str"},
     "timeout": {"type": "float", "default": 60},
@@ -175,7 +181,13 @@ SPEC: dict[str, Any] = {
 def work(cluster: Cluster, params: dict[str, Any], *, wait: bool) -> dict[str, Any]:
     """Look, wait, and apply the query."""
     scope = Scope(params["namespace"], params["configuration"] or "", params["run_dir"] or "")
-    wanted = Wanted(params["count"], params["at_least"], params["brokers"], params["broker_log"] or "")
+    wanted = Wanted(
+        count=params["count"],
+        at_least=params["at_least"],
+        brokers=params["brokers"],
+        broker_log=params["broker_log"] or "",
+        names=instance_names(scope.configuration, params["devices"]),
+    )
     found = observe(cluster, scope, wanted, timeout=params["timeout"] if wait else 0).as_result()
     return {"changed": False, **found, **_queried(params["query"], found)}
 
@@ -191,7 +203,7 @@ def _queried(query: str | None, found: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    required_by = {"count": "configuration", "broker_log": "configuration"}
+    required_by = {"count": "configuration", "broker_log": "configuration", "devices": "configuration"}
     module = AnsibleModule(
         argument_spec=SPEC,
         required_by=required_by,

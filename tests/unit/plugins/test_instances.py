@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible_collections.edgelab.akri.plugins.module_utils._instances import instance_names
 from ansible_collections.edgelab.akri.plugins.module_utils._instances_chain import stop, warnings_about
 from ansible_collections.edgelab.akri.plugins.module_utils._instances_model import Seen, Wanted, places, report
 from ansible_collections.edgelab.akri.plugins.module_utils._instances_watch import together
@@ -92,6 +93,7 @@ BROKERS = Wanted(brokers=True)
         (Wanted(1), Seen(configuration(), events=[event("Unavailable")]), [HANDLER], "discovery", "said the handler"),
         (Wanted(1), Seen(configuration(), events=[event("Unavailable")]), [], "handler", "No handler"),
         (Wanted(0), Seen(**FOUND), None, "instances", INSTANCE),
+        (Wanted(1, names=("a", INSTANCE)), Seen(**FOUND), None, "device", "There is no a"),
         (BROKERS, Seen(configuration()), [HANDLER], "device", "0 devices"),
         (BROKERS, Seen(configuration(brokerSpec={}), [instance()]), None, "broker", "no broker"),
         (BROKERS, Seen(**FOUND), None, "node", "no node krustlet-wasi"),
@@ -145,6 +147,10 @@ def test_the_first_link_that_does_not_hold_is_named(
 )
 def test_nothing_stops_what_is_as_wanted(wanted: Wanted, seen: Seen) -> None:
     assert stop(wanted, seen, None) is None
+
+
+def test_instances_of_devices_are_called_as_akri_calls_them() -> None:
+    assert instance_names("akri-debug-echo", ['"foo0"']) == (INSTANCE,)
 
 
 def test_refused_details_are_hopeless_but_not_those_of_an_earlier_state() -> None:
