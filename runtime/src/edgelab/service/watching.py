@@ -46,14 +46,15 @@ class DirectoryWatch:
 
 
 @contextmanager
-def watch_directory(directory: Path) -> Iterator[DirectoryWatch]:
+def watch_directory(directory: Path, *, growing: bool = False) -> Iterator[DirectoryWatch]:
     """Watch an existing directory from now until the block ends; nothing that happens in between is missed.
 
-    A name counts when it was created (sockets), written and closed, renamed or removed. Needs a running event loop.
+    A name counts when it was created (sockets), written and closed, renamed or removed; with `growing` also at each
+    write. Needs a running event loop.
     """
     loop = asyncio.get_running_loop()
     with INotify(nonblocking=True) as inotify:
-        inotify.add_watch(directory, _CHANGES | flags.ONLYDIR)
+        inotify.add_watch(directory, _CHANGES | flags.ONLYDIR | (flags.MODIFY if growing else 0))
         watch = DirectoryWatch(directory, inotify)
         loop.add_reader(inotify.fileno(), watch.collect)
         try:
