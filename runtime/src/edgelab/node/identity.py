@@ -150,12 +150,13 @@ async def keep(
     node: str,
     store: CertificateStore,
     use: Callable[[], Awaitable[None]],
+    used: x509.Certificate | None = None,
 ) -> None:
-    """Call `use` once for each certificate that the store has to take into use, and renew it in time; for ever.
+    """Call `use` once for each certificate to take into use (`used` is so already), and renew it in time; for ever.
 
     Raises LabError when the API server refuses the node's identity: the next start establishes it anew.
     """
-    failures, used = 0, None
+    failures = 0
     while True:
         certificate = store.certificate()
         if certificate and fits(certificate, purpose, _now()):

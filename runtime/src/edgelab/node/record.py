@@ -24,7 +24,7 @@ from edgelab.core.errors import LabError
 from edgelab.kube.client import is_conflict, is_missing, is_unauthorized
 from edgelab.kube.follow import Mirror
 from edgelab.node import record_wanted as wanted
-from edgelab.node.capacity import Machine, load
+from edgelab.node.capacity import load, machine
 from edgelab.node.record_wanted import Body, Count, NodeSettings
 
 log = logging.getLogger(__name__)
@@ -38,21 +38,22 @@ Devices = Callable[[], Mapping[str, Count | None]]
 
 
 class NodeRecord:
-    """Keeps the Node of this machine. `devices` gives its extended resources; `wake()` says that they changed.
+    """Keeps the Node of this machine. `devices` gives its extended resources; `news` is set when they changed.
 
     `registered` is set once the Node exists with its status written; `uid` then is the Node's.
     """
 
     def __init__(
-        self, client: AsyncClient, settings: NodeSettings, machine: Machine, state: Path, devices: Devices
+        self, client: AsyncClient, settings: NodeSettings, state: Path, devices: Devices, news: asyncio.Event
     ) -> None:
         self.registered = asyncio.Event()
         self.uid = ""
-        self._client, self._settings, self._machine, self._state = client, settings, machine, state
+        self._client, self._settings, self._state = client, settings, state
+        self._machine = machine(state)
         self._devices = devices
         self._found: Body | None = None
         self._written = -float(wanted.HEARTBEAT_SECONDS)
-        self._woken = asyncio.Event()
+        self._news = news
         self._warned = False
         self._mirror: Mirror[None] = Mirror(
             client,
@@ -61,10 +62,6 @@ class NodeRecord:
             on_change=self._changed,
             selectors={"fields": {"metadata.name": settings.name}},
         )
-
-    def wake(self) -> None:
-        """Something changed: compare and write now."""
-        self._woken.set()
 
     async def run(self) -> None:
         """Keep the Node until cancelled; raises LabError when the API server refuses the node's identity."""
@@ -79,13 +76,13 @@ class NodeRecord:
         if key not in self._mirror.objects:
             log.warning("Node %s was deleted; registering it again", self._settings.name)
             self._found = None
-        self.wake()
+        self._news.set()
 
     async def _work(self) -> None:
         await self._mirror.listed.wait()
         failures = 0
         while True:
-            self._woken.clear()
+            self._news.clear()
             try:
                 await self._settle()
                 failures = 0
@@ -96,7 +93,7 @@ class NodeRecord:
                 await asyncio.sleep(_BACKOFF.delay(failures))
                 continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), _MEASURE_SECONDS)
+                await asyncio.wait_for(self._news.wait(), _MEASURE_SECONDS)
 
     def _judge(self, error: httpx2.HTTPError) -> None:
         if not isinstance(error, ApiError):
