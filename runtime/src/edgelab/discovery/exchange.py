@@ -119,12 +119,15 @@ class Exchange:
     def _take(self) -> None:
         output, taken = self._directory / OUTPUT, self._directory / TAKEN
         try:
-            self._read(output.read_bytes())
+            content = output.read_bytes()
+            if not content:
+                return  # just created: its content is about to come
+            self._read(content)
             output.rename(taken)
             self._latest = self._read(taken.read_bytes())
         except FileNotFoundError:
             return
-        except MalformedOutputError as error:
+        except (MalformedOutputError, OSError) as error:
             self._complain(f"{output} cannot be used until it is written again: {error}")
             return
         self._complaint = ""

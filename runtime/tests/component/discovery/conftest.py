@@ -53,6 +53,12 @@ class FakeAgent(RegistrationBase):
         """Wait for the next registration."""
         return await asyncio.wait_for(self.registrations.get(), PATIENCE)
 
+    async def devices(self, details: str) -> list[str]:
+        """Wait for a registration, ask that handler, and drop the stream after its first answer."""
+        endpoint = (await self.registered()).endpoint
+        async with self.discover(endpoint, details) as answers:
+            return await answers.next_ids()
+
     @contextlib.asynccontextmanager
     async def discover(self, endpoint: str, details: str) -> AsyncIterator["Answers"]:
         """Ask a handler; the stream is dropped when the block ends."""

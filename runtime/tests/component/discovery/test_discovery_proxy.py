@@ -126,18 +126,24 @@ def _line_with(process: subprocess.Popen[str], text: str) -> str:
     return next(line.rstrip() for line in process.stdout if text in line)
 
 
-async def devices(agent) -> list[str]:
-    endpoint = (await agent.registered()).endpoint
-    async with agent.discover(endpoint, DETAILS) as answers:
-        return await answers.next_ids()
-
-
 async def test_a_restarted_proxy_has_the_devices_again(agent, run_dir: Path, handler_dir: Path, start_guest) -> None:
     start_guest()
     async with agent.up():
         for _ in range(2):
             async with running_proxy(run_dir, handler_dir):
-                assert await devices(agent) == ["foo0", "foo1"]
+                assert await agent.devices(DETAILS) == ["foo0", "foo1"]
+
+
+async def test_an_answer_that_cannot_be_read_waits_for_the_next(
+    agent, run_dir: Path, handler_dir: Path, caplog
+) -> None:
+    async with asking(agent, run_dir, handler_dir) as answers:
+        await until((handler_dir / "in.in").exists)
+        (handler_dir / "out.out").mkdir()
+        await until(lambda: "Is a directory" in caplog.text)
+        (handler_dir / "out.out").rmdir()
+        answer(handler_dir, "foo0")
+        assert await answers.next_ids() == ["foo0"]
 
 
 async def test_a_restarted_agent_has_the_devices_again(agent, run_dir: Path, handler_dir: Path, start_guest) -> None:
@@ -145,7 +151,7 @@ async def test_a_restarted_agent_has_the_devices_again(agent, run_dir: Path, han
     async with running_proxy(run_dir, handler_dir):
         for _ in range(2):
             async with agent.up():
-                assert await devices(agent) == ["foo0", "foo1"]
+                assert await agent.devices(DETAILS) == ["foo0", "foo1"]
 
 
 async def test_a_restarted_handler_changes_nothing(agent, run_dir: Path, handler_dir: Path, start_guest) -> None:
