@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026, The edgelab.akri authors
 # SPDX-License-Identifier: Apache-2.0
+# (Apache License 2.0, which the GNU General Public License v3.0 is compatible with)
 """Wasm modules are in an OCI registry: see DOCUMENTATION."""
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ description:
     check mode too.
   - A tag is moved when everything that it leads to is in the registry.
   - The registry is used by HTTPS, without signing in.
-author: The edgelab.akri authors
+author: The edgelab.akri authors (!UNKNOWN)
 requirements:
   - python-dxf
 options:
