@@ -5,8 +5,9 @@ import contextlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from edgelab.service.sockets import serve_grpc
@@ -17,18 +18,23 @@ from grpclib.client import Channel
 WASM = Path(__file__).parents[4] / "wasm"
 
 GUEST = """
-import sys, wasmtime
+import os, sys, wasmtime
 engine = wasmtime.Engine()
 linker = wasmtime.Linker(engine)
 linker.define_wasi()
 wasi = wasmtime.WasiConfig()
 wasi.inherit_stdout()
 wasi.inherit_stderr()
-wasi.preopen_dir(sys.argv[2], "/tmp/wde-dir")
+wasi.env = [(name, value) for name, value in os.environ.items() if name == "DEBUG_ECHO_DESCRIPTION"]
+for directory in sys.argv[2:]:
+    wasi.preopen_dir(directory, "/tmp/wde-dir")
 store = wasmtime.Store(engine)
 store.set_wasi(wasi)
 module = wasmtime.Module.from_file(engine, sys.argv[1])
-linker.instantiate(store, module).exports(store)["_start"](store)
+try:
+    linker.instantiate(store, module).exports(store)["_start"](store)
+except wasmtime.ExitTrap as end:
+    sys.exit(end.code)
 """
 
 PATIENCE = 20.0
@@ -115,15 +121,22 @@ def handler_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start_guest(handler_dir: Path) -> Iterator:
-    """Starts debug_echo.wasm on the handler directory, as often as called; returns its process."""
+def start_wasm() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts a committed Wasm module: its name, directories to mount, and environment variables as keywords."""
     with contextlib.ExitStack() as ends:
 
-        def start() -> subprocess.Popen[str]:
-            argv = [sys.executable, "-c", GUEST, str(WASM / "debug_echo.wasm"), str(handler_dir)]
-            process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        def start(name: str, *directories: Path, **environment: str) -> subprocess.Popen[str]:
+            argv = [sys.executable, "-c", GUEST, str(WASM / f"{name}.wasm"), *map(str, directories)]
+            pipe = subprocess.PIPE
+            process = subprocess.Popen(argv, stdout=pipe, stderr=subprocess.STDOUT, text=True, env=environment)
             ends.callback(process.wait)
             ends.callback(process.kill)
             return process
 
         yield start
+
+
+@pytest.fixture
+def start_guest(handler_dir: Path, start_wasm: Callable[..., subprocess.Popen[str]]) -> Callable[[], Any]:
+    """Starts debug_echo.wasm on the handler directory, as often as called; returns its process."""
+    return lambda: start_wasm("debug_echo", handler_dir)
