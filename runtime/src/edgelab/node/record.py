@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 _MEASURE_SECONDS = 10.0
 """How often memory, disk and process ids are looked at; changed devices and a changed Node are told, not looked for."""
 
+_PAUSE_SECONDS = 0.05
+"""Rest after a write: the first news is written at once, what comes in a crowd (a thousand devices) together."""
+
 _BACKOFF = Backoff(0.2, 10.0)
 
 Devices = Callable[[], Mapping[str, Count | None]]
@@ -84,7 +87,8 @@ class NodeRecord:
         while True:
             self._news.clear()
             try:
-                await self._settle()
+                if await self._settle():
+                    await asyncio.sleep(_PAUSE_SECONDS)
                 failures = 0
             except httpx2.HTTPError as error:
                 self._judge(error)
@@ -103,7 +107,9 @@ class NodeRecord:
         if is_missing(error):
             self._found = None
 
-    async def _settle(self) -> None:
+    async def _settle(self) -> bool:
+        """Make the Node as it should be; returns whether that took a write."""
+        before = self._found
         if self._found is None:
             self._found = await self._register()
         self.uid = self._found["metadata"]["uid"]
@@ -119,6 +125,7 @@ class NodeRecord:
         if not self.registered.is_set():
             log.info("Node %s is registered and Ready", self._settings.name)
             self.registered.set()
+        return self._found is not before
 
     async def _register(self) -> Body:
         body = Node.from_dict({"metadata": wanted.metadata(self._settings), "spec": {"taints": wanted.taints()}})

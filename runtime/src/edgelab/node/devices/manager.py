@@ -69,9 +69,9 @@ class DeviceManager:
         if timer := self._timers.pop(resource, None):
             timer.cancel()
         self._gone.pop(resource, None)
+        # Nothing to tell yet: its first list of devices is a moment away, and is told at once.
         self._tasks[resource] = asyncio.create_task(self._follow(plugin))
         self._save_soon()
-        self._on_change()
 
     async def _follow(self, plugin: Plugin) -> None:
         log.info("device plugin of %s: %s", plugin.resource, plugin.socket.name)
