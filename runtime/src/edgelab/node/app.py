@@ -116,6 +116,7 @@ class _Node:
             "ready": registered and self._pods.listed.is_set(),
             "registered": registered,
             "serving": self._server.listens,
+            "serving_certificate": self._options.serving.status(),
             "devices": counts,
         }
 

@@ -45,6 +45,14 @@ class CertificateStore:
             return None
         return certificate
 
+    def status(self) -> dict[str, str]:
+        """For the status socket: `state` is `pending` while a request is under way or there is no certificate yet."""
+        certificate = self.certificate()
+        if certificate is None:
+            return {"state": "pending", "not_after": ""}
+        state = "pending" if self._pending.exists() else "issued"
+        return {"state": state, "not_after": certificate.not_valid_after_utc.isoformat()}
+
     def pending_key(self) -> ec.EllipticCurvePrivateKey:
         """The key of the request under way; a new one, kept over restarts, when there is no such request."""
         try:

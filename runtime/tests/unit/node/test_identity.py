@@ -129,6 +129,16 @@ def test_the_store_keeps_a_pending_key_over_restarts_and_replaces_the_pair_toget
     assert found.public_key() == key.public_key()
 
 
+def test_the_store_tells_whether_it_waits_for_a_certificate(tmp_path: Path) -> None:
+    store = CertificateStore(tmp_path, "serving")
+    assert store.status() == {"state": "pending", "not_after": ""}
+    issued = certificate(store.pending_key())
+    store.put(issued.public_bytes(Encoding.PEM))
+    assert store.status() == {"state": "issued", "not_after": issued.not_valid_after_utc.isoformat()}
+    store.pending_key()
+    assert store.status()["state"] == "pending"
+
+
 def test_a_certificate_for_another_key_is_none(tmp_path: Path) -> None:
     store = CertificateStore(tmp_path, "client")
     store.put(certificate(new_key()).public_bytes(Encoding.PEM))
