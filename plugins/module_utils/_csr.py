@@ -42,23 +42,6 @@ class Names:
 
 
 @dataclass(frozen=True)
-class Serving:
-    """What a node says of its serving certificate: `pending` while a request of it waits for approval, else `issued`.
-
-    `csr` is the name of the waiting request, empty while it was not made yet.
-    """
-
-    state: str
-    csr: str = ""
-
-    @classmethod
-    def of(cls, status: Mapping[str, Any]) -> Serving:
-        """From the node's answer to `status`."""
-        said = status.get("serving_certificate") or {}
-        return cls(state=str(said.get("state") or "pending"), csr=str(said.get("csr") or ""))
-
-
-@dataclass(frozen=True)
 class Decision:
     """What to do: `approve` or `done` (approved, perhaps not signed yet) a request, `refuse`, or `wait` for one."""
 
@@ -103,12 +86,17 @@ def is_signed(request: Mapping[str, Any]) -> bool:
     return bool(request.get("status", {}).get("certificate"))
 
 
-def serving(socket: str) -> Serving:
-    """What the node behind a status socket says; one that does not answer has yet to ask for its certificate."""
+def is_served(status: Mapping[str, Any]) -> bool:
+    """Whether a node's status says that it has its serving certificate and waits for no other."""
+    return (status.get("serving_certificate") or {}).get("state") == "issued"
+
+
+def is_issued(socket: str) -> bool:
+    """Whether the node behind a status socket has its certificate; one that does not answer has yet to ask for it."""
     try:
-        return Serving.of(ask(Path(socket)))
+        return is_served(ask(Path(socket)))
     except OSError:
-        return Serving("pending")
+        return False
 
 
 def approve(

@@ -69,8 +69,8 @@ options:
     elements: str
   status_socket:
     description:
-      - Status socket of the edgelab node that makes the request. When it says that no request of it waits for approval,
-        there is nothing to do; when it names the waiting request, only that one is looked at.
+      - Status socket of the edgelab node that makes the request. When it says that it has its certificate and waits for
+        no other, there is nothing to do; until then a request that is signed already is not the one that is meant.
     type: path
   timeout:
     description: Seconds to wait for the request and for its certificate together.
@@ -113,7 +113,7 @@ name:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.edgelab.akri.plugins.module_utils._csr import Names, approve, deny, remove, serving
+from ansible_collections.edgelab.akri.plugins.module_utils._csr import Names, approve, deny, is_issued, remove
 from ansible_collections.edgelab.akri.plugins.module_utils._csr_content import HAS_CRYPTOGRAPHY, wanted
 from ansible_collections.edgelab.akri.plugins.module_utils._kube import KUBE_SPEC, Cluster, run
 
@@ -141,15 +141,14 @@ def ensure(cluster: Cluster, params: dict[str, Any], *, dry_run: bool) -> dict[s
         return remove(cluster, names, dry_run=dry_run)
     if params["state"] == "denied":
         return deny(cluster, names, dry_run=dry_run)
-    said = serving(params["status_socket"]) if params["status_socket"] else None
-    if said and said.state == "issued":
+    if params["status_socket"] and is_issued(params["status_socket"]):
         return {"changed": False, "name": names.name, "diff": {}}
     return approve(
         cluster,
-        Names(said.csr) if said and said.csr else names,
+        names,
         wanted(params),
         timeout=params["timeout"],
-        unsigned_only=said is not None,
+        unsigned_only=bool(params["status_socket"]),
         dry_run=dry_run,
     )
 
