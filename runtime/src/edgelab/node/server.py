@@ -129,7 +129,8 @@ def _container_logs(logs: PodLogs) -> Handler:
         try:
             files = logs.log_files(*container)
         except LabError as error:
-            return _text(404, str(error))
+            # Not 404: the API server passes on the text of a 400 only.
+            return _text(400, str(error))
         if wanted.previous and len(files) < 2:
             return _text(400, f"previous terminated container {container[2]!r} in pod {container[1]!r} not found")
         if not files:

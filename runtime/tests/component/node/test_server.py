@@ -185,7 +185,8 @@ async def test_previous_and_missing_logs(house: House) -> None:
     house.logs.say("second run")
     assert await house.text(f"{LOG}?previous=true", house.reader) == (200, "first run\n")
     assert await house.text(LOG, house.reader) == (200, "second run\n")
-    assert (await house.text("/containerLogs/default/p/other", house.reader))[0] == 404
+    status, text = await house.text("/containerLogs/default/p/other", house.reader)
+    assert (status, "No such container" in text) == (400, True)
     assert (await house.text(f"{LOG}?tailLines=x", house.reader))[0] == 400
 
 
