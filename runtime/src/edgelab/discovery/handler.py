@@ -89,7 +89,7 @@ class _Handler(DiscoveryHandlerBase):
                 snapshot = tuple(devices)
                 if snapshot != sent:
                     await stream.send_message(_response(snapshot))
-                    log.info("told the agent of %d devices", len(snapshot))
+                    log.info("devices told to the agent: %d", len(snapshot))
                 sent = snapshot
 
 

@@ -45,7 +45,7 @@ class Registrar:
         self._backoff = backoff
         self._known_to: _Identity | None = None
         self._dropped = False
-        self._complaint = ""
+        self._complained = False
         self._wake = asyncio.Event()
 
     @property
@@ -92,9 +92,9 @@ class Registrar:
             await self._tell_agent()
         except (OSError, GRPCError, StreamTerminatedError) as error:
             self._known_to = None
-            self._complain(f"The agent at {self._registration.agent} cannot be reached: {error}")
+            self._complain(error)
             return False
-        self._known_to, self._complaint = identity, ""
+        self._known_to, self._complained = identity, False
         log.info("registered %s with the agent", self._registration.name)
         return True
 
@@ -108,11 +108,11 @@ class Registrar:
         async with grpc_channel(self._registration.agent) as channel:
             await RegistrationStub(channel).RegisterDiscoveryHandler(request, timeout=10.0)
 
-    def _complain(self, text: str) -> None:
-        """Say a thing once, not with every try."""
-        if text != self._complaint:
-            log.warning("%s", text)
-        self._complaint = text
+    def _complain(self, error: Exception) -> None:
+        """Say once that the agent is away, not with every try."""
+        if not self._complained:
+            log.warning("the agent at %s cannot be reached, waiting for it: %s", self._registration.agent, error)
+        self._complained = True
 
     def _identity(self) -> _Identity | None:
         try:
