@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from edgelab.node.images.errors import ImageError
 
 _REFERENCE = re.compile(
-    r"(?P<registry>[a-zA-Z0-9.-]+(?::[0-9]+)?|\[[0-9a-fA-F:]+\](?::[0-9]+)?)"
-    r"/(?P<repository>[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*)"
+    r"(?:(?P<registry>[a-zA-Z0-9.-]+(?::[0-9]+)?|\[[0-9a-fA-F:]+\](?::[0-9]+)?)/)?"
+    r"(?P<repository>[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*)"
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?"
     r"(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
@@ -35,7 +35,7 @@ def parse(text: str) -> Reference:
     found = _REFERENCE.fullmatch(text)
     if not found:
         raise _invalid(text, "It is not of the form REGISTRY/REPOSITORY[:TAG][@sha256:DIGEST]")
-    registry = found["registry"]
+    registry = found["registry"] or ""
     if not (re.search(r"[.:]", registry) or registry == "localhost"):
         raise _invalid(text, "It names no registry, and this node has no default one")
     return Reference(registry, found["repository"], found["tag"] or "latest", found["digest"] or "")

@@ -51,7 +51,7 @@ class Images:
         self._pulls: dict[tuple[Reference, Credentials | None], asyncio.Task[Image]] = {}
         self._engine = engine_key()
         self._modules.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left_over in (*self._modules.glob("*.wasm"), *self._modules.glob(".new-*")):
+        for left_over in (*self._modules.glob("*.wasm"), *self._modules.glob(".*.cwasm.*")):
             left_over.unlink()  # of a pull that was under way when the node was killed
         self._index: dict[str, dict[str, str]] = read_json(self._index_file) or {}
 
@@ -90,10 +90,17 @@ class Images:
         image_id, layer = await _in_thread(lambda: self._download(reference, credentials))
         entry = {"image_id": image_id, "layer": layer}
         if self._index.get(str(reference)) != entry:
-            self._index[str(reference)] = entry
-            write_json(self._index_file, self._index)
+            self._remember(reference, entry)
             log.info("pulled %s as %s", reference, image_id)
         return Image(image_id, self._file(layer))
+
+    def _remember(self, reference: Reference, entry: dict[str, str]) -> None:
+        index = self._index | {str(reference): entry}
+        try:
+            write_json(self._index_file, index)
+        except OSError as error:
+            raise refused(str(reference), f"It cannot be noted that the image is here: {error}") from error
+        self._index = index
 
     def _download(self, reference: Reference, credentials: Credentials | None) -> tuple[str, str]:
         """In a thread: make the compiled module be there; returns the image id and the layer's digest."""

@@ -70,30 +70,29 @@ class PodDirectory:
 
 
 class PodStore:
-    """The directories of all Pods of the node."""
+    """The directories of all Pods of the node; nobody else writes here."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._known = {path.name: directory for path in root.iterdir() if (directory := _load(path))}
 
     def make(self, namespace: str, name: str, uid: str) -> PodDirectory:
         """The directory of a Pod, made if it is not there."""
-        directory = PodDirectory(self._root / uid, namespace, name)
-        if not directory.path.exists():
-            directory.path.mkdir(mode=0o700)
+        if uid not in self._known:
+            directory = PodDirectory(self._root / uid, namespace, name)
+            directory.path.mkdir(mode=0o700, exist_ok=True)
             write_json(directory.path / "pod.json", {"namespace": namespace, "name": name})
-        return directory
+            self._known[uid] = directory
+        return self._known[uid]
 
-    def all(self) -> Iterator[PodDirectory]:
+    def all(self) -> list[PodDirectory]:
         """Every Pod that has left something on disk."""
-        for path in self._root.iterdir():
-            if (directory := self.of(path.name)) is not None:
-                yield directory
+        return list(self._known.values())
 
     def of(self, uid: str) -> PodDirectory | None:
         """The directory of a Pod by its uid."""
-        found = read_json(self._root / uid / "pod.json")
-        return PodDirectory(self._root / uid, found["namespace"], found["name"]) if found else None
+        return self._known.get(uid)
 
     def owner(self, run: Path) -> PodDirectory | None:
         """The Pod that a run's directory belongs to."""
@@ -102,6 +101,12 @@ class PodStore:
     def remove(self, directory: PodDirectory) -> None:
         """Drop everything of a Pod."""
         shutil.rmtree(directory.path)
+        self._known.pop(directory.uid, None)
+
+
+def _load(path: Path) -> PodDirectory | None:
+    found = read_json(path / "pod.json")
+    return PodDirectory(path, found["namespace"], found["name"]) if found else None
 
 
 def _image(run: Path) -> str:

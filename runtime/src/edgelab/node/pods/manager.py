@@ -142,7 +142,7 @@ class PodManager:
         others = [each for each in self._store.all() if each.key == key and each.uid != uid]
         for directory in others:
             self._wind_up(directory)
-        if pod is None or pod.metadata is None or any(directory.path.exists() for directory in others):
+        if pod is None or pod.metadata is None or any(self._store.of(each.uid) for each in others):
             return
         directory = self._store.make(*key, pod.metadata.uid or "")
         if pod.metadata.deletionTimestamp:

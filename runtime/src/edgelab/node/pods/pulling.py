@@ -11,7 +11,7 @@ from lightkube.models.core_v1 import Container, Pod
 
 from edgelab.core.backoff import Backoff
 from edgelab.node.images.credentials import Credentials, credentials_for
-from edgelab.node.images.errors import ImageError
+from edgelab.node.images.errors import ImageError, refused
 from edgelab.node.images.reference import parse
 from edgelab.node.images.store import Image, Images
 from edgelab.node.pods.decisions import Waiting
@@ -82,8 +82,6 @@ class Pulls:
             pull.failures, pull.error = pull.failures + 1, error
             pull.not_before = self._clock() + PULLS.delay(pull.failures)
             return Waiting(error.reason, str(error))
-        except httpx2.HTTPError as error:
-            return Waiting("ErrImagePull", f"The pull secrets cannot be read: {error}")
         pull.failures, pull.error, pull.not_before = 0, None, 0.0
         return image
 
@@ -97,7 +95,10 @@ class Pulls:
         wanted = Names(secrets=frozenset(each.name or "" for each in pod.spec.imagePullSecrets or ()))
         if not wanted.secrets:
             return None
-        found = (await fetch(self._client, pod.metadata.namespace or "", wanted)).secrets
+        try:
+            found = (await fetch(self._client, pod.metadata.namespace or "", wanted)).secrets
+        except httpx2.HTTPError as error:
+            raise refused(image, f"The pull secrets cannot be read: {error}") from error
         configurations = [secret.get(".dockerconfigjson", b"") for secret in found.values() if secret]
         return credentials_for(parse(image).registry, configurations)
 

@@ -29,8 +29,7 @@ class StatusWriter:
         if written is None:
             return pod
         known = pod.to_dict()
-        told: Pod = Pod.from_dict(known | {"status": merged(known.get("status") or {}, written)})
-        return told
+        return Pod.from_dict(known | {"status": merged(known.get("status") or {}, written)})  # type: ignore[return-value]
 
     async def write(self, pod: Pod, status: Mapping[str, Any]) -> None:
         """Patch the status; a Pod that is gone or was replaced by another of its name is left alone."""
