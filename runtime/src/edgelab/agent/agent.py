@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 from lightkube import AsyncClient
@@ -36,6 +36,8 @@ from edgelab.kube.workers import Workers
 from edgelab.service.sockets import serve_grpc
 from edgelab.service.status import serve_status
 
+T = TypeVar("T")
+
 _EVERYWHERE = {"namespace": "*"}
 
 _GATHER_SECONDS = 0.03
@@ -58,56 +60,56 @@ class Agent:
 
     def __init__(self, client: AsyncClient, settings: Settings, *, now: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
-        self._configurations: Mirror[Configuration] = Mirror(
-            client,
-            Configurations,
-            parse=Configuration.from_dict,
-            on_change=self._configuration_changed,
-            selectors=_EVERYWHERE,
+        self._configurations = _mirror(
+            client, Configurations, Configuration.from_dict, self._configuration_changed, _EVERYWHERE
         )
-        self._instances: Mirror[Instance] = Mirror(
-            client, Instances, parse=Instance.from_dict, on_change=self._instance_changed, selectors=_EVERYWHERE
-        )
-        self._pods = Mirror(
-            client,
-            Pod,
-            parse=pod_state,
-            on_change=lambda _key: self._reclaimer.look(),
-            selectors=_EVERYWHERE | {"fields": {"spec.nodeName": settings.node}},
-        )
-        self.endpoints = Endpoints(settings.state / "handlers.json")
-        writer, offers = Writer(client, settings.node), dict[Key, Offer]()
-        self._ledger = Ledger(writer, settings.node, self._instances.objects)
+        self._instances = _mirror(client, Instances, Instance.from_dict, self._instance_changed, _EVERYWHERE)
+        here = {**_EVERYWHERE, "fields": {"spec.nodeName": settings.node}}
+        self._pods = _mirror(client, Pod, pod_state, lambda _key: self._reclaimer.look(), here)
+        self._endpoints = Endpoints(settings.state / "handlers.json")
         self._plugins = Plugins(settings.run / "dp")
-        setting = Setting(
-            settings.node, settings.lost_handler_seconds, now, lambda found: properties.resolve(client, found)
-        )
-        self._discovery = Discovery(self.endpoints, setting, self._configuration_changed)
+        self._offers: dict[Key, Offer] = {}
+        writer = Writer(client, settings.node)
+        ledger = Ledger(writer, settings.node, self._instances.objects)
         self._inventory = Inventory(
-            settings.node, self._instances.objects, self._configurations.objects, offers, self._ledger
+            settings.node, self._instances.objects, self._configurations.objects, self._offers, ledger
         )
-        self._reclaimer = Reclaimer(
-            self._ledger,
-            settings.run / "pr" / "kubelet.sock",
+        self._discovery = self._discover(client, now)
+        self._reclaimer = self._reclaim(ledger, now)
+        reconciler = self._reconcile(writer, Reporter(client, "akri-agent"))
+        self._configuration_work: Workers[Key] = Workers(_told(reconciler.configuration))
+        self._instance_work: Workers[Key] = Workers(_told(reconciler.instance))
+        self._share_work: Workers[Key] = Workers(_told(reconciler.share))
+        self._ready = False
+
+    def _discover(self, client: AsyncClient, now: Callable[[], float]) -> Discovery:
+        async def resolve(configuration: Configuration) -> Mapping[str, bytes | None]:
+            return await properties.resolve(client, configuration)
+
+        setting = Setting(self._settings.node, self._settings.lost_handler_seconds, now, resolve)
+        return Discovery(self._endpoints, setting, self._configuration_changed)
+
+    def _reclaim(self, ledger: Ledger, now: Callable[[], float]) -> Reclaimer:
+        return Reclaimer(
+            ledger,
+            self._settings.run / "pr" / "kubelet.sock",
             self._pods.objects,
             lambda instance: self._inventory.configuration_of(instance)[1],
-            timing=settings.timing,
+            timing=self._settings.timing,
             now=now,
         )
-        self._reconciler = Reconciler(
+
+    def _reconcile(self, writer: Writer, reporter: Reporter) -> Reconciler:
+        return Reconciler(
             discovery=self._discovery,
             writer=writer,
-            reporter=Reporter(client, "akri-agent"),
+            reporter=reporter,
             plugins=self._plugins,
             inventory=self._inventory,
-            offers=offers,
+            offers=self._offers,
             on_offer=self._offer_changed,
             on_share=self._share_later,
         )
-        self._configuration_work: Workers[Key] = Workers(_told(self._reconciler.configuration))
-        self._instance_work: Workers[Key] = Workers(_told(self._reconciler.instance))
-        self._share_work: Workers[Key] = Workers(_told(self._reconciler.share))
-        self._ready = False
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -117,7 +119,7 @@ class Agent:
             await stack.enter_async_context(self._plugins)
             stack.push_async_callback(self._discovery.close)
             registration = self._settings.run / "akri" / "agent-registration.sock"
-            await stack.enter_async_context(serve_grpc(registration, [Registration(self.endpoints)]))
+            await stack.enter_async_context(serve_grpc(registration, [Registration(self._endpoints)]))
             async with asyncio.TaskGroup() as tasks:
                 for mirror in (self._configurations, self._instances, self._pods):
                     tasks.create_task(mirror.run())
@@ -166,11 +168,11 @@ class Agent:
         if not endpoint.name:
             raise LabError("Keep a discovery handler", "It has no name")
         endpoint.target()
-        return {"changed": self.endpoints.register(endpoint)}
+        return {"changed": self._endpoints.register(endpoint)}
 
     async def _forget(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         name, address = str(request.get("name")), str(request.get("endpoint"))
-        known = self.endpoints.find(name, address)
+        known = self._endpoints.find(name, address)
         if known is None:
             return {"changed": False}
         if not known.kept:
@@ -179,8 +181,18 @@ class Agent:
                 seen="It registered itself",
                 remedy="Stop the handler: it would register again",
             )
-        self.endpoints.forget(known)
+        self._endpoints.forget(known)
         return {"changed": True}
+
+
+def _mirror(
+    client: AsyncClient,
+    resource: Any,
+    parse: Callable[[Any], T],
+    on_change: Callable[[Key], None],
+    selectors: Mapping[str, Any],
+) -> Mirror[T]:
+    return Mirror(client, resource, parse=parse, on_change=on_change, selectors=selectors)
 
 
 def _told(handle: Callable[[Key], Awaitable[None]]) -> Callable[[Key], Awaitable[None]]:

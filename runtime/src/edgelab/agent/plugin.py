@@ -120,6 +120,7 @@ class Plugins:
         self._directory = directory
         self._running: dict[str, tuple[DevicePlugin, contextlib.AsyncExitStack]] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._registered: dict[str, tuple[int, int]] = {}
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._registrations: Workers[str] = Workers(self._register, backoff=Backoff(0.2, 10.0))
 
@@ -153,6 +154,7 @@ class Plugins:
         """No longer serve a resource."""
         async with self._locks[name]:
             _, stack = self._running.pop(name, (None, None))
+            self._registered.pop(name, None)
             if stack:
                 await stack.aclose()
 
@@ -198,7 +200,8 @@ class Plugins:
         self._registrations.add(resource.name)
 
     async def _register(self, name: str) -> None:
-        if name not in self._running:
+        plugin, kubelet = self._running.get(name), self._kubelet()
+        if plugin is None or kubelet is None or self._registered.get(name) == kubelet:
             return
         request = wire.RegisterRequest(
             version="v1beta1",
@@ -210,10 +213,20 @@ class Plugins:
             async with self._room, grpc_channel(self._directory / KUBELET_SOCKET) as channel:
                 await RegistrationStub(channel).Register(request, timeout=_REGISTER_SECONDS)
         except (FileNotFoundError, ConnectionRefusedError):
-            return  # no kubelet: its next socket will be seen to appear
+            return  # the kubelet went: its next socket will be seen to appear
         except (GRPCError, OSError, StreamTerminatedError, TimeoutError) as error:
             raise LabError(f"Register {names.resource(name)} with the kubelet", repr(error)) from error
+        if self._running.get(name) is plugin:
+            self._registered[name] = kubelet
         log.info("%s is registered with the kubelet", names.resource(name))
+
+    def _kubelet(self) -> tuple[int, int] | None:
+        # Each start of a kubelet makes its socket anew, which tells one from the next.
+        try:
+            found = (self._directory / KUBELET_SOCKET).stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_ctime_ns
 
 
 def _socket_name(resource: str) -> str:
