@@ -106,7 +106,7 @@ def said(run: RunDirectory) -> bytes:
 
 async def until(true: Callable[[], object]) -> None:
     async with asyncio.timeout(DEADLINE):
-        while not true():
+        while not true():  # noqa: ASYNC110  it waits for other processes
             await asyncio.sleep(0.01)
 
 

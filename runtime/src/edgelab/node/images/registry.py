@@ -6,7 +6,7 @@ spoken to with TLS, verified against the lab's CA where one is named for the reg
 
 import contextlib
 import hashlib
-import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,10 +79,13 @@ class Repository:
     @contextlib.contextmanager
     def module(self, layer: Layer, directory: Path) -> Iterator[Path]:
         """A file with the content of a layer, checked; it is gone after the block."""
-        with _told(self._reference), tempfile.NamedTemporaryFile(dir=directory, suffix=".wasm") as file:
-            self._download(layer, file)
-            file.flush()
-            yield Path(file.name)
+        path = directory / f"{uuid.uuid4().hex}.wasm"
+        try:
+            with _told(self._reference), path.open("wb") as file:
+                self._download(layer, file)
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
 
     def _download(self, layer: Layer, file: Any) -> None:
         left, sha256 = layer.size, hashlib.sha256()
