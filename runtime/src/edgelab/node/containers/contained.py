@@ -38,11 +38,12 @@ def contained(spec: ContainerSpec, engine: wasmtime.Engine, started: int) -> NoR
         _set_apart(started)
         terminated = _terminations()
         outputs = {_redirect(1): "stdout", _redirect(2): "stderr"}
+        log = ContainerLog(run.log)
         run.record_start(Start(_own_identity(), now()))
         os.close(started)
     except OSError as error:
         _leave(run, Exit(guest.CANNOT_RUN, "ContainerCannotRun", now(), str(error)))
-    pump = threading.Thread(target=_pump, args=(outputs, terminated, run))
+    pump = threading.Thread(target=_pump, args=(outputs, terminated, log, run))
     pump.start()
     end = guest.run(spec, engine)
     for output in (1, 2):
@@ -92,8 +93,7 @@ def _own_identity() -> ProcessIdentity:
     return own
 
 
-def _pump(outputs: dict[int, str], terminated: int, run: RunDirectory) -> None:
-    log = ContainerLog(run.log)
+def _pump(outputs: dict[int, str], terminated: int, log: ContainerLog, run: RunDirectory) -> None:
     poll = select.poll()
     for descriptor in (*outputs, terminated):
         poll.register(descriptor, select.POLLIN)
