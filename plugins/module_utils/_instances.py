@@ -20,6 +20,7 @@ from typing import Any
 from ansible_collections.edgelab.akri.plugins.module_utils._instances_chain import Stop, stop
 from ansible_collections.edgelab.akri.plugins.module_utils._instances_model import (
     CONFIGURATION_LABEL,
+    DOMAIN,
     INSTANCE_LABEL,
     Report,
     Seen,
@@ -29,6 +30,7 @@ from ansible_collections.edgelab.akri.plugins.module_utils._instances_model impo
     name,
     places,
     report,
+    requests,
 )
 from ansible_collections.edgelab.akri.plugins.module_utils._instances_watch import Source, together
 from ansible_collections.edgelab.akri.plugins.module_utils._kube import ApiError, Cluster, LabError, Object
@@ -95,13 +97,12 @@ def _sources(cluster: Cluster, scope: Scope, seconds: float) -> dict[str, Source
     def source(api_version: str, kind: str, **selectors: str) -> Source:
         return lambda: cluster.follow(api_version, kind, scope.namespace, seconds=seconds, **selectors)
 
-    everything = {"instances": source(_AKRI, "Instance")}
+    everything = {"instances": source(_AKRI, "Instance"), "pods": source("v1", "Pod")}
     if not scope.configuration:
-        return {**everything, "pods": source("v1", "Pod", labelSelector=CONFIGURATION_LABEL)}
+        return everything
     about = f"involvedObject.kind=Configuration,involvedObject.name={scope.configuration}"
     return {
         **everything,
-        "pods": source("v1", "Pod", labelSelector=f"{CONFIGURATION_LABEL}={scope.configuration}"),
         "configurations": source(_AKRI, "Configuration", fieldSelector=f"metadata.name={scope.configuration}"),
         "events": source("v1", "Event", fieldSelector=about),
     }
@@ -116,9 +117,16 @@ def _gathered(scope: Scope, now: Mapping[str, Sequence[Object]]) -> Seen:
     return Seen(
         configuration=next(iter(now.get("configurations", ())), None),
         instances=[body for body in ours if not body["metadata"].get("deletionTimestamp")],
-        pods=now["pods"],
+        pods=[body for body in now["pods"] if _concerns(scope, body, [name(instance) for instance in ours])],
         events=now.get("events", ()),
     )
+
+
+def _concerns(scope: Scope, pod: Object, instances: Sequence[str]) -> bool:
+    if not scope.configuration or label(pod, CONFIGURATION_LABEL) == scope.configuration:
+        return True
+    ours = {f"{DOMAIN}{resource}" for resource in (scope.configuration, *instances)}
+    return not ours.isdisjoint(requests(pod))
 
 
 def _with_surroundings(cluster: Cluster, scope: Scope, seen: Seen) -> Seen:

@@ -46,7 +46,7 @@ def stop(wanted: Wanted, seen: Seen, handlers: Sequence[Mapping[str, Any]] | Non
     """The first link that does not hold; None when all is as wanted. handlers: what the agent says, None if unknown."""
     complete = wanted.counts(len(seen.instances)) and not _missing(wanted, seen)
     if complete and not wanted.brokers:
-        return None
+        return _no_user(wanted, seen)
     if seen.configuration is None:
         return Stop("configuration", "The Configuration does not exist", "Apply it")
     if not complete:
@@ -54,7 +54,18 @@ def stop(wanted: Wanted, seen: Seen, handlers: Sequence[Mapping[str, Any]] | Non
     if not (seen.configuration["spec"].get("brokerSpec") or {}):
         return Stop("broker", "The Configuration has no broker", "Do not wait for brokers", hopeless=True)
     stops = (_no_broker(seen, place) for place in places(seen))
-    return next((found for found in stops if found), None)
+    return next((found for found in stops if found), None) or _no_user(wanted, seen)
+
+
+def _no_user(wanted: Wanted, seen: Seen) -> Stop | None:
+    pods = {name(pod): pod for pod in seen.pods}
+    for pod_name in wanted.pods:
+        pod = pods.get(pod_name)
+        if pod is None:
+            return Stop("pod", f"There is no Pod {pod_name}", "Apply it")
+        if not is_running(pod):
+            return _not_running(pod)
+    return None
 
 
 def _no_discovery(wanted: Wanted, seen: Seen, handlers: Sequence[Mapping[str, Any]] | None) -> Stop:

@@ -28,6 +28,11 @@ class Seen:
     nodes: Sequence[Object] = ()
     services: Sequence[Object] = ()
 
+    @property
+    def brokers(self) -> list[Object]:
+        """Pods that Akri's controller made."""
+        return [pod for pod in self.pods if label(pod, INSTANCE_LABEL)]
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -38,11 +43,12 @@ class Wanted:
     brokers: bool = False
     broker_log: str = ""
     names: tuple[str, ...] = ()
+    pods: tuple[str, ...] = ()
 
     @property
     def is_anything(self) -> bool:
         """Whether there is something to wait for."""
-        return self.count is not None or self.brokers or bool(self.names)
+        return self.count is not None or self.brokers or bool(self.names) or bool(self.pods)
 
     def missing(self, found: Iterable[str]) -> list[str]:
         """Names of wanted Instances that are not among those found."""
@@ -73,19 +79,21 @@ class Report:
 
     instances: list[dict[str, Any]] = field(default_factory=list)
     brokers: list[dict[str, Any]] = field(default_factory=list)
+    users: list[dict[str, Any]] = field(default_factory=list)
     services: list[dict[str, Any]] = field(default_factory=list)
     nodes: list[dict[str, Any]] = field(default_factory=list)
 
     def as_result(self) -> dict[str, Any]:
         """As the module's result."""
-        return {key: getattr(self, key) for key in ("instances", "brokers", "services", "nodes")}
+        return {key: getattr(self, key) for key in ("instances", "brokers", "users", "services", "nodes")}
 
 
 def report(seen: Seen, log_lines: Mapping[str, str]) -> Report:
     """What there is, in the order of names; log_lines: what was found in brokers' logs, by the Pod's name."""
     return Report(
         instances=[_instance(body) for body in by_name(seen.instances)],
-        brokers=[{**_broker(body), "log_line": log_lines.get(name(body), "")} for body in by_name(seen.pods)],
+        brokers=[{**_broker(body), "log_line": log_lines.get(name(body), "")} for body in by_name(seen.brokers)],
+        users=[_user(body) for body in by_name(seen.pods) if body not in seen.brokers and requests(body)],
         services=[_service(body) for body in by_name(seen.services)],
         nodes=[_node(body) for body in by_name(seen.nodes)],
     )
@@ -124,6 +132,13 @@ def broker_at(pods: Iterable[Object], place: Place) -> Object | None:
         and not pod["metadata"].get("deletionTimestamp")
     ]
     return max(fitting, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
+
+
+def requests(pod: Object) -> list[str]:
+    """Devices that a Pod asks for, by resource name."""
+    containers = pod.get("spec", {}).get("containers") or ()
+    limits = [key for container in containers for key in (container.get("resources", {}).get("limits") or {})]
+    return sorted({key for key in limits if key.startswith(DOMAIN)})
 
 
 def is_running(pod: Object | None) -> bool:
@@ -179,6 +194,15 @@ def _broker(body: Object) -> dict[str, Any]:
         "phase": status.get("phase", "Pending"),
         "ready": condition(body, "Ready").get("status") == "True",
         "restarts": sum(container.get("restartCount", 0) for container in containers),
+    }
+
+
+def _user(body: Object) -> dict[str, Any]:
+    scheduled = condition(body, "PodScheduled")
+    return {
+        **{key: value for key, value in _broker(body).items() if key != "instance"},
+        "resources": requests(body),
+        "unscheduled": scheduled.get("message", "") if scheduled.get("status") == "False" else "",
     }
 
 

@@ -36,6 +36,11 @@ options:
     type: list
     elements: str
     default: []
+  pods:
+    description: Wait until these Pods run; they are Pods of yours that ask for the devices.
+    type: list
+    elements: str
+    default: []
   brokers:
     description: Wait until the broker of every Instance runs on each of its nodes.
     type: bool
@@ -115,6 +120,21 @@ brokers:
       ready: true
       restarts: 0
       log_line: 'Pod is running and using debugEcho device named: "foo0"'
+users:
+  description: Other Pods that ask for the devices, by name. C(unscheduled) says why the scheduler found no place.
+  returned: always, but for a cluster that cannot be reached
+  type: list
+  elements: dict
+  sample:
+    - name: wasi-hello
+      namespace: default
+      uid: 5b1cbcf5-6f9b-44f0-8b6b-8b5d3a1a4a5e
+      node: ""
+      phase: Pending
+      ready: false
+      restarts: 0
+      resources: [akri.sh/akri-debug-echo]
+      unscheduled: "0/1 nodes are available: 1 Insufficient akri.sh/akri-debug-echo."
 services:
   description: The brokers' Services, by name; C(instance) is empty for that of the whole Configuration.
   returned: always, but for a cluster that cannot be reached
@@ -170,6 +190,7 @@ SPEC: dict[str, Any] = {
     "count": {"type": "int"},
     "at_least": {"type": "bool", "default": False},
     "devices": {"type": "list", "elements": "str", "default": []},
+    "pods": {"type": "list", "elements": "str", "default": []},
     "brokers": {"type": "bool", "default": False},
     "broker_log": {"type": "str"},
     "timeout": {"type": "float", "default": 60},
@@ -187,6 +208,7 @@ def work(cluster: Cluster, params: dict[str, Any], *, wait: bool) -> dict[str, A
         brokers=params["brokers"],
         broker_log=params["broker_log"] or "",
         names=instance_names(scope.configuration, params["devices"]),
+        pods=tuple(params["pods"]),
     )
     found = observe(cluster, scope, wanted, timeout=params["timeout"] if wait else 0).as_result()
     return {"changed": False, **found, **_queried(params["query"], found)}
@@ -203,7 +225,12 @@ def _queried(query: str | None, found: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    required_by = {"count": "configuration", "broker_log": "configuration", "devices": "configuration"}
+    required_by = {
+        "count": "configuration",
+        "broker_log": "configuration",
+        "devices": "configuration",
+        "pods": "configuration",
+    }
     module = AnsibleModule(
         argument_spec=SPEC,
         required_by=required_by,

@@ -198,6 +198,26 @@ def test_the_report_has_what_people_ask_for() -> None:
     assert found["nodes"] == [{"name": "krustlet-wasi", "ready": True, "allocatable": {RESOURCE: 2}}]
 
 
+def user(node: str = "", phase: str = "Pending") -> dict[str, Any]:
+    body = pod(node=node, phase=phase, name="mine", labels={})
+    body["spec"]["containers"] = [{"resources": {"limits": {RESOURCE: "1", "memory": "1Mi"}}}, {}]
+    return body
+
+
+def test_pods_of_the_user_are_told_apart_from_brokers() -> None:
+    seen = Seen(**FOUND, pods=[pod(phase="Running"), user()])
+    found = report(seen, {}).as_result()
+    assert [broker["name"] for broker in found["brokers"]] == [POD]
+    assert [(item["name"], item["resources"]) for item in found["users"]] == [("mine", [RESOURCE])]
+    assert "Insufficient" in found["users"][0]["unscheduled"]
+
+
+def test_pods_of_the_user_are_waited_for() -> None:
+    wanted = Wanted(1, pods=("mine",))
+    stops = [stop(wanted, Seen(**FOUND, pods=pods), None) for pods in ([], [user()], [user("a", "Running")])]
+    assert [found and found.at for found in stops] == ["pod", "scheduling", None]
+
+
 def test_several_sources_are_seen_together_and_after_each_change() -> None:
     go_on = threading.Event()
 
