@@ -2,59 +2,21 @@
 
 import asyncio
 import contextlib
-import datetime
-import ipaddress
 import socket
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from edgelab.core.errors import LabError
 from edgelab.node.authn import Authorizer, User
 from edgelab.node.server import NodeServer
 
+MakeCa = Callable[[str], Any]
+
 LINE = "2026-11-21T09:01:31.123456789Z stdout F {}\n"
-
-
-class Ca:
-    """A certificate authority in a directory."""
-
-    def __init__(self, directory: Path, name: str) -> None:
-        self._directory, self._name = directory, name
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self.path = directory / f"{name}.crt"
-        self.path.write_bytes(self._sign(name, "", self._key, ca=True).public_bytes(Encoding.PEM))
-
-    def issue(self, name: str, group: str) -> Path:
-        key = ec.generate_private_key(ec.SECP256R1())
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        path = self._directory / f"{self._name}-{name}.pem"
-        path.write_bytes(pem + self._sign(name, group, key, ca=False).public_bytes(Encoding.PEM))
-        return path
-
-    def _sign(self, name: str, group: str, key: Any, *, ca: bool) -> x509.Certificate:
-        now = datetime.datetime.now(datetime.UTC)
-        groups = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group)] if group else []
-        issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self._name)])
-        builder = x509.CertificateBuilder(
-            issuer_name=issuer,
-            subject_name=x509.Name([*groups, x509.NameAttribute(NameOID.COMMON_NAME, name)]),
-            public_key=key.public_key(),
-            serial_number=x509.random_serial_number(),
-            not_valid_before=now - datetime.timedelta(hours=1),
-            not_valid_after=now + datetime.timedelta(hours=1),
-        )
-        address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        return builder.add_extension(address, critical=False).sign(self._key, hashes.SHA256())
 
 
 class Rbac(Authorizer):
@@ -94,10 +56,10 @@ class Logs:
 class House:
     """A server that listens, and clients of it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, make_ca: MakeCa) -> None:
         (directory / "log").mkdir()
-        self.ca, self.rbac, self.logs = Ca(directory, "lab-ca"), Rbac(), Logs(directory / "log")
-        self.foreign = Ca(directory, "foreign-ca")
+        self.ca, self.rbac, self.logs = make_ca("lab-ca"), Rbac(), Logs(directory / "log")
+        self.foreign = make_ca("foreign-ca")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -122,8 +84,8 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    house = House(tmp_path)
+async def house(tmp_path: Path, make_ca: MakeCa) -> AsyncIterator[House]:
+    house = House(tmp_path, make_ca)
     async with house.server:
         await house.server.use(house.serving)
         yield house
@@ -226,8 +188,8 @@ async def test_a_follow_ends_at_the_limit(house: House) -> None:
         assert await house.text(f"{LOG}?follow=true&limitBytes=4", house.reader) == (200, "1234")
 
 
-async def test_the_server_ends_although_somebody_follows(tmp_path: Path) -> None:
-    house = House(tmp_path)
+async def test_the_server_ends_although_somebody_follows(tmp_path: Path, make_ca: MakeCa) -> None:
+    house = House(tmp_path, make_ca)
     house.logs.say("x")
     async with asyncio.timeout(20), contextlib.AsyncExitStack() as stack:
         server = await stack.enter_async_context(contextlib.AsyncExitStack())

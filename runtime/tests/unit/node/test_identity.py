@@ -6,16 +6,20 @@ import ipaddress
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from edgelab.core.backoff import Backoff
 from edgelab.core.errors import LabError
+from edgelab.node import identity
 from edgelab.node.csr import build, certificate_in, client_purpose, is_ours, serving_purpose
 from edgelab.node.identity import Identity, fits, kubeconfig
 from edgelab.node.identity_store import CertificateStore, is_valid, renewal_time
+from lightkube.core.exceptions import ApiError
 
 NOW = datetime.datetime(2026, 11, 21, 12, 0, tzinfo=datetime.UTC)
 DAY = datetime.timedelta(days=1)
@@ -148,13 +152,69 @@ def test_a_certificate_for_another_key_is_none(tmp_path: Path) -> None:
 
 
 async def test_without_certificate_and_without_bootstrap_file_the_error_names_the_file(tmp_path: Path) -> None:
-    identity = Identity("krustlet-wasi", tmp_path, tmp_path / "bootstrap.conf", tmp_path / "kubeconfig")
+    wanted = Identity("krustlet-wasi", tmp_path, tmp_path / "bootstrap.conf", tmp_path / "kubeconfig")
     with pytest.raises(LabError, match=r"bootstrap\.conf"):
-        await identity.establish()
-    assert not identity.kubeconfig.exists()
+        await wanted.establish()
+    assert not wanted.kubeconfig.exists()
 
 
 def test_the_kubeconfig_takes_key_and_certificate_from_one_file() -> None:
     config = kubeconfig({"server": "https://127.0.0.1:6443"}, Path("/s/client.pem"))
     assert config["users"][0]["user"] == {"client-certificate": "/s/client.pem", "client-key": "/s/client.pem"}
     assert config["clusters"][0]["cluster"] == {"server": "https://127.0.0.1:6443"}
+
+
+def refusal(code: int) -> ApiError:
+    request = httpx2.Request("POST", "https://127.0.0.1:6443/")
+    return ApiError(request, httpx2.Response(code, json={"code": code, "message": "said"}, request=request))
+
+
+async def test_a_certificate_is_used_once_renewed_and_given_up_when_the_identity_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    store = CertificateStore(tmp_path, "client")
+
+    def issue(serial: int) -> None:
+        made = certificate(store.pending_key(), start=now - DAY, end=now + DAY / 100, serial=serial)
+        store.put(made.public_bytes(Encoding.PEM))
+
+    outcomes: list[Any] = [httpx2.ConnectError("refused"), LabError("Get it", "It was denied"), 2, refusal(401)]
+    used: list[int] = []
+
+    async def request(*_: object) -> None:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        issue(outcome)
+
+    async def use() -> None:
+        found = store.certificate()
+        assert found
+        used.append(found.serial_number)
+
+    monkeypatch.setattr(identity, "request", request)
+    monkeypatch.setattr(identity, "_RETRY", Backoff(0.0, 0.0))
+    issue(1)
+    with pytest.raises(LabError, match="refuses the node's identity"):
+        await identity.keep(None, CLIENT, "krustlet-wasi", store, use)  # type: ignore[arg-type]
+    assert used == [1, 2]
+    assert not outcomes
+
+
+async def test_a_certificate_that_is_in_use_already_is_not_taken_into_use_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    store = CertificateStore(tmp_path, "client")
+    store.put(certificate(store.pending_key(), start=now - DAY, end=now + DAY / 100).public_bytes(Encoding.PEM))
+
+    async def request(*_: object) -> None:
+        raise refusal(401)
+
+    async def use() -> None:
+        pytest.fail("taken into use again")
+
+    monkeypatch.setattr(identity, "request", request)
+    with pytest.raises(LabError):
+        await identity.keep(None, CLIENT, "krustlet-wasi", store, use, used=store.certificate())  # type: ignore[arg-type]

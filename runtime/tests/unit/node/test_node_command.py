@@ -1,0 +1,53 @@
+"""The options of `edgelab node`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pytest
+from edgelab.node.command import _options, add_arguments
+
+REQUIRED = {
+    "--name": "krustlet-wasi",
+    "--address": "127.0.0.1",
+    "--port": "3000",
+    "--state": "/s/node",
+    "--run": "/r",
+    "--bootstrap-kubeconfig": "/s/bootstrap",
+    "--kubeconfig": "/s/kubeconfig",
+    "--client-ca": "/s/ca.crt",
+}
+
+
+def parse(*more: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args([word for pair in REQUIRED.items() for word in pair] + list(more))
+
+
+def test_options_reach_the_node() -> None:
+    options = _options(parse("--node-label", "a=b", "--node-label", "example.com/site=", "--max-pods", "7"))
+    assert options.settings.labels == {"a": "b", "example.com/site": ""}
+    assert (options.settings.name, options.settings.port, options.settings.max_pods) == ("krustlet-wasi", 3000, 7)
+    assert (options.state, options.client_ca) == (Path("/s/node"), Path("/s/ca.crt"))
+
+
+def test_registries_have_their_own_ca() -> None:
+    assert parse("--registry-ca", "127.0.0.1:5000=/s/ca.crt").registry_ca == [("127.0.0.1:5000", Path("/s/ca.crt"))]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--node-label", "nothing"),
+        ("--node-label", "a=-b"),
+        ("--node-label", f"a={'b' * 64}"),
+        ("--registry-ca", "127.0.0.1:5000"),
+        ("--registry-ca", "=file"),
+        ("--port", "http"),
+    ],
+)
+def test_bad_options_are_refused_by_name(words: tuple[str, str], capsys: pytest.CaptureFixture[Any]) -> None:
+    with pytest.raises(SystemExit):
+        parse(*words)
+    assert words[0] in capsys.readouterr().err
