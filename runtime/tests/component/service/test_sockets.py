@@ -57,9 +57,13 @@ async def test_a_client_of_a_stream_learns_that_the_server_has_closed(tmp_path: 
     path = tmp_path / "s.sock"
     async with contextlib.AsyncExitStack() as server, grpc_channel(path) as channel:
         await server.enter_async_context(serve_grpc(path, [Silent()]))
-        with pytest.raises(StreamTerminatedError):
+
+        async def discover() -> None:
             async with discovery_grpc.DiscoveryHandlerStub(channel).Discover.open() as stream:
                 await stream.send_message(pb.DiscoverRequest(), end=True)
                 assert await stream.recv_message() is not None
                 await server.aclose()
-                await asyncio.wait_for(stream.recv_message(), 10)
+                await stream.recv_message()
+
+        with pytest.raises(StreamTerminatedError):
+            await asyncio.wait_for(discover(), 10)
