@@ -174,16 +174,24 @@ def test_a_lost_node_leaves_the_instance_and_its_slots_without_an_owner(world: W
     assert "unknown" not in managers
 
 
-def test_what_the_api_server_refuses_is_told_by_an_event(world: World) -> None:
-    name = "c" + "o" * 40
-    uid = world.configure(name)
+@pytest.mark.parametrize(
+    ("name", "spec", "reason", "words"),
+    [
+        ("c" + "o" * 40, {}, "BrokerRefused", "63"),  # the label `app` is the Pod's name
+        ("c", {"brokerSpec": {"brokerPodSpec": BROKER | {"affinity": "near"}}}, "InvalidBrokerSpec", "Configuration c"),
+        ("c", {"brokerSpec": {"brokerPodSpec": {"containers": []}}}, "BrokerRefused", "spec.containers"),
+    ],
+)
+def test_a_broker_that_cannot_be_is_told_by_an_event(
+    world: World, name: str, spec: dict[str, Any], reason: str, words: str
+) -> None:
+    uid = world.configure(name, **spec)
     instance = f"{name}-000001"
     world.set_node(**{instance: 2})
     world.discover(instance, name, uid)
 
     def told() -> list[str]:
         events = world.client.list(Event, fields={"involvedObject.name": instance})
-        return [event.message for event in events if event.reason == "BrokerRefused"]
+        return [event.message for event in events if event.reason == reason]
 
-    message = eventually(told, what="the Event")[0]
-    assert "63" in message
+    assert words in eventually(told, what="the Event")[0]

@@ -18,7 +18,7 @@ from edgelab.controller import loss, plan
 from edgelab.controller.cluster import Jobs, Nodes, Pods, Services, Writer
 from edgelab.controller.model import CONFIGURATION_LABEL, CONTROLLER_LABEL, Broker, Node, Owned
 from edgelab.controller.restarts import Restarts
-from edgelab.core.model import GROUP, Configuration, Instance, ObjectReference
+from edgelab.core.model import GROUP, Configuration, Instance
 from edgelab.kube.client import Configurations, Instances
 from edgelab.kube.events import Reporter
 from edgelab.kube.follow import Key, Mirror
@@ -184,10 +184,12 @@ class Controller:
         try:
             return decide()
         except (AttributeError, TypeError, ValueError) as error:
+            if asker is None:
+                raise
             log.debug("%s has a malformed spec", work, exc_info=True)
-            about = asker.reference if asker else ObjectReference(work.what.capitalize(), work.name, "")
-            message = f"A spec of Configuration is not shaped like what it stands for: {error}"
-            await self._reporter.warn(about, work.namespace, "InvalidBrokerSpec", message)
+            name = asker.configuration if isinstance(asker, Instance) else work.name
+            message = f"A spec of Configuration {name} is not shaped like what it stands for: {error}"
+            await self._reporter.warn(asker.reference, work.namespace, "InvalidBrokerSpec", message)
             return plan.Plan()
 
     def _configuration_of(self, instance: Instance | None) -> Configuration | None:
