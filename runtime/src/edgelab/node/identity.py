@@ -85,8 +85,8 @@ class Identity:
             raise LabError(
                 attempted,
                 f"No certificate after {_BOOTSTRAP_DEADLINE:.0f} s",
-                "kube-controller-manager does not run, or the bootstrap token's group is not bound to "
-                "system:certificates.k8s.io:certificatesigningrequests:nodeclient",
+                "The API server or kube-controller-manager does not run, or the bootstrap token's group is not bound "
+                "to system:certificates.k8s.io:certificatesigningrequests:nodeclient",
                 f"Look at `kubectl describe csr {self.node}`",
             ) from error
         except ApiError as error:
