@@ -220,6 +220,7 @@ def test_status_socket_is_asked(group: Group, ready: str, tmp_path: Path) -> Non
 def test_absent_ends_what_outlived_its_supervisor(group: Group) -> None:
     group.present(sleeper("one"), sleeper("two"))
     os.kill(group.supervisord(), signal.SIGKILL)
+    eventually(lambda: len(group.left()) == 2)
     result = group.absent("one", "two")
     assert [each["name"] for each in result["processes"]] == ["two", "one"]
     assert group.left() == []
