@@ -121,3 +121,10 @@ def test_init_containers_are_ready_once_they_ended_well() -> None:
     assert status["initContainerStatuses"][0]["ready"] is True
     assert conditions(status)["Initialized"] == "True"
     assert status["phase"] == "Pending"
+
+
+def test_containers_wait_for_the_init_containers() -> None:
+    it = pod(initContainers=[{"name": "init", "image": "r/i:v1"}])
+    status = build_status(it, Situation({"init": View(), "main": View()}, {}), ["127.0.0.1"], NOW)
+    assert status["initContainerStatuses"][0]["state"]["waiting"]["reason"] == "ContainerCreating"
+    assert status["containerStatuses"][0]["state"]["waiting"]["reason"] == "PodInitializing"

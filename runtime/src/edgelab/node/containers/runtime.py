@@ -61,7 +61,9 @@ class Containers:
             except (OSError, EOFError, TimeoutError, ValueError) as error:
                 zygote.close()
                 self._zygote = None
-                raise _not_started(spec, f"the process that starts containers failed: {error!r}") from error
+                if run.start() is None:
+                    raise _not_started(spec, f"The process that starts containers failed: {error!r}") from error
+                answer = {}
         if "error" in answer:
             raise _not_started(spec, answer["error"])
         await self.adopt(run)

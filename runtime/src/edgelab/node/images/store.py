@@ -55,8 +55,14 @@ class Images:
             left_over.unlink()  # of a pull that was under way when the node was killed
         self._index: dict[str, dict[str, str]] = read_json(self._index_file) or {}
 
-    def present(self, reference: Reference) -> Image | None:
-        """The image, if it was pulled before."""
+    def without_asking(self, name: str, policy: str) -> Image | None:
+        """The image, if it was pulled before and its imagePullPolicy does not want the registry to be asked."""
+        try:
+            return self._present(parse(name)) if policy != "Always" else None
+        except ImageError:
+            return None
+
+    def _present(self, reference: Reference) -> Image | None:
         known = self._index.get(str(reference))
         module = self._file(known["layer"]) if known else None
         return Image(known["image_id"], module) if known and module and module.exists() else None
@@ -67,8 +73,7 @@ class Images:
         A pull that several containers wait for is one pull; it goes on when one of them is gone.
         """
         reference = parse(name)
-        here = self.present(reference)
-        if here and policy != "Always":
+        if here := self.without_asking(name, policy):
             return here
         if policy == "Never":
             raise ImageError(

@@ -5,7 +5,7 @@ due. Every look decides from the specification and from what is on disk, so a re
 one was: containers that live are adopted, those that ended are treated as if it had seen it, those of Pods that are
 gone are stopped.
 
-Not offered, and ignored with a line in the log: probes, lifecycle hooks, ephemeral containers. Restartable init
+Not offered, and passed over with a warning Event: probes, lifecycle hooks, ephemeral containers. Restartable init
 containers (sidecars) are refused: the container waits with CreateContainerConfigError.
 """
 
@@ -28,6 +28,7 @@ from edgelab.node.containers.records import timestamp
 from edgelab.node.containers.runtime import Containers
 from edgelab.node.images.store import Images
 from edgelab.node.pods.decisions import Plan, Waiting, decide, end_phase, seconds_left
+from edgelab.node.pods.events import PodEvents, ignored
 from edgelab.node.pods.files import PodDirectory, PodStore
 from edgelab.node.pods.preparation import Preparation
 from edgelab.node.pods.pulling import Pulls
@@ -73,7 +74,8 @@ class PodManager:
         self._containers = Containers(state, on_end=self._container_ended)
         self._pulls = Pulls(client, images, on_news=self._news)
         self._preparation = Preparation(client, devices, facts)
-        self._starting = Starting(self._containers, self._pulls, self._preparation)
+        self._events = PodEvents(client, node)
+        self._starting = Starting(self._containers, self._pulls, self._preparation, self._events)
         self._stopping = Stopping(self._containers)
         self._writer = StatusWriter(client)
         self._workers: Workers[Key] = Workers(self._look_at)
@@ -178,14 +180,13 @@ class PodManager:
 
     async def _bring_about(self, pod: Pod, directory: PodDirectory) -> None:
         now = datetime.now(UTC)
-        found = views(pod, directory, self._containers)
         plan = self._plan(pod, directory, now)
         if plan.phase:
             await self._finish(pod, directory, plan)
             return
-        if not (pod.status and pod.status.startTime):
-            # Before anything else: the start counts from here, and a person sees that the node has taken the Pod.
-            pod = await self._tell(pod, Situation(found, {}))
+        is_new = not (pod.status and pod.status.startTime)
+        if is_new and (passed_over := ignored(pod)):
+            self._events.tell(pod, "NotOffered", f"Passed over: {', '.join(passed_over)}", kind="Warning")
         waiting = await self._starting.start(pod, directory, plan)
         await self._tell(pod, Situation(views(pod, directory, self._containers), waiting))
         await self._appoint(pod, directory, waiting, now)

@@ -53,6 +53,8 @@ class Pulls:
         key = (pod.metadata.uid or "", container.name)
         pull = self._pulls.setdefault(key, _Pull())
         if pull.task is None:
+            if here := self._images.without_asking(container.image or "", container.imagePullPolicy or ""):
+                return here
             if pull.error and self.seconds_left(key) > 0:
                 return _backing_off(pull.error)
             pull.task = asyncio.create_task(self._ensure(pod, container))

@@ -14,6 +14,7 @@ from edgelab.core.errors import LabError
 from edgelab.node.containers.runtime import Containers
 from edgelab.node.images.store import Image
 from edgelab.node.pods.decisions import CRASHES, Plan, Waiting, crashes_after
+from edgelab.node.pods.events import PodEvents
 from edgelab.node.pods.files import PodDirectory
 from edgelab.node.pods.preparation import Preparation, Prepared
 from edgelab.node.pods.pulling import Pulls
@@ -49,10 +50,12 @@ class Starting:
         containers: Containers,
         pulls: Pulls,
         preparation: Preparation,
+        events: PodEvents,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._containers, self._pulls, self._preparation, self._clock = containers, pulls, preparation, clock
+        self._containers, self._pulls, self._preparation = containers, pulls, preparation
+        self._events, self._clock = events, clock
         self._pods: dict[str, _Pod] = {}
 
     def crashes(self, uid: str) -> dict[str, int]:
@@ -76,6 +79,7 @@ class Starting:
         for container in (*(pod.spec.initContainers or ()), *pod.spec.containers):
             if container.name in plan.start and (reason := await self._start(pod, directory, container)):
                 waiting[container.name] = reason
+        self._tell(pod, {name: reason for name, reason in waiting.items() if known.waiting.get(name) != reason})
         known.waiting = waiting
         return waiting
 
@@ -85,6 +89,13 @@ class Starting:
             await self._preparation.prepare(pod, directory)
         except (LabError, httpx2.HTTPError, OSError) as error:
             log.warning("%s/%s: the volumes are as before: %s", *directory.key, error)
+
+    def _tell(self, pod: Pod, news: dict[str, Waiting]) -> None:
+        for name, waiting in news.items():
+            if waiting.message:
+                reason = "BackOff" if waiting.reason.endswith("BackOff") else "Failed"
+                message = f"{waiting.reason}: {waiting.message}"
+                self._events.tell(pod, reason, message, kind="Warning", container=name)
 
     def _backing_off(self, directory: PodDirectory, container: str, left: float) -> Waiting:
         tried = self._tried(directory.uid, container)
@@ -99,7 +110,8 @@ class Starting:
             return known
         image = self._pulls.get(pod, container)
         if isinstance(image, Waiting):
-            return image
+            # Asking the registry again is no news: what the container waits for is told until that has changed.
+            return image if image.message or known is None else known
         try:
             await self._create(pod, directory, container, image)
         except (LabError, httpx2.HTTPError, OSError) as error:
@@ -126,6 +138,7 @@ class Starting:
             shutil.rmtree(run.path, ignore_errors=True)
             raise
         tried.crashes = crashes
+        self._events.tell(pod, "Started", f"Started container {container.name}", container=container.name)
 
     def _pod(self, uid: str) -> _Pod:
         return self._pods.setdefault(uid, _Pod())

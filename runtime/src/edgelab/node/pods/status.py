@@ -116,14 +116,20 @@ def _container_statuses(pod: Pod, containers: Sequence[Container], situation: Si
     assert pod.metadata is not None
     assert pod.spec is not None
     inits = {container.name for container in pod.spec.initContainers or ()}
+    initialized = is_initialized(pod, situation.views)
     return [
-        _container_status(pod.metadata.uid or "", container, situation, is_init=container.name in inits)
-        for container in containers
+        _container_status(pod.metadata.uid or "", each, situation, is_init=each.name in inits, initialized=initialized)
+        for each in containers
     ]
 
 
-def _container_status(uid: str, container: Container, situation: Situation, *, is_init: bool) -> dict[str, Any]:
-    view, waiting = situation.views[container.name], situation.waiting.get(container.name)
+def _container_status(
+    uid: str, container: Container, situation: Situation, *, is_init: bool, initialized: bool
+) -> dict[str, Any]:
+    view = situation.views[container.name]
+    waiting = situation.waiting.get(container.name)
+    if waiting is None and view.number < 0 and not (is_init or initialized):
+        waiting = Waiting("PodInitializing")
     ended_well = view.exit is not None and view.exit.exit_code == 0
     status = {
         "name": container.name,
