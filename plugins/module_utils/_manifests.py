@@ -121,8 +121,7 @@ def _path(cluster: Cluster, manifest: Manifest) -> str:
 
 
 def _uid(change: Change) -> str:
-    assert change.before is not None
-    return str(change.before["metadata"]["uid"])
+    return str((change.before or {})["metadata"]["uid"])
 
 
 def _wait_established(cluster: Cluster, manifest: Manifest, deadline: float) -> None:

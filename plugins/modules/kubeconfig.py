@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026, The edgelab.akri authors
 # SPDX-License-Identifier: Apache-2.0
+# (Apache License 2.0, which the GNU General Public License v3.0 is compatible with)
 """A kubeconfig for a ServiceAccount: see DOCUMENTATION."""
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ description:
   - The token is asked for by TokenRequest; it is renewed when the API server refuses it, when the ServiceAccount was
     created anew, or when less than a third of its time is left.
   - The token is never shown or returned. It stays valid until it expires or its ServiceAccount is deleted.
-author: The edgelab.akri authors
+author: The edgelab.akri authors (!UNKNOWN)
 extends_documentation_fragment: edgelab.akri.kube
 options:
   path:

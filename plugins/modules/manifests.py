@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026, The edgelab.akri authors
 # SPDX-License-Identifier: Apache-2.0
+# (Apache License 2.0, which the GNU General Public License v3.0 is compatible with)
 """Kubernetes objects are as given, or gone: see DOCUMENTATION."""
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ description:
     CustomResourceDefinitions, which it waits for, then the rest as given), or deletes them in the reverse order and
     waits until they are gone.
   - One call for many objects, since each task costs time; M(kubernetes.core.k8s) applies one definition per call.
-author: The edgelab.akri authors
+author: The edgelab.akri authors (!UNKNOWN)
 extends_documentation_fragment: edgelab.akri.kube
 options:
   definition:
