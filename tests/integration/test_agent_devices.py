@@ -20,8 +20,9 @@ from edgelab.kube.client import Configurations, Instances, connect
 from grpclib.exceptions import GRPCError
 from lightkube import AsyncClient
 from lightkube.core.exceptions import ApiError
+from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import Event, Namespace
+from lightkube.resources.core_v1 import Event, Namespace, Pod
 from lightkube.types import PatchType
 
 pytestmark = pytest.mark.lab
@@ -31,6 +32,7 @@ FOO0 = {"foo0": {"D": "foo0"}}
 INSTANCE = instance_name("echo", "8120fe")
 RESOURCE, SHARED_RESOURCE = f"akri.sh/{INSTANCE}", "akri.sh/echo"
 QUICK = Timing(every=0.1, hurried=0.05, patience=0.3)
+PATIENT = Timing(every=0.1, hurried=0.05, patience=600.0)
 
 
 @dataclass
@@ -90,6 +92,7 @@ class Node:
     cluster: Cluster
     run: Path
     name: str = NODE
+    timing: Timing = QUICK
     handler: Handler = field(init=False)
     kubelet: Kubelet = field(init=False)
 
@@ -101,7 +104,7 @@ class Node:
     @contextlib.asynccontextmanager
     async def agent(self, *, registers: bool = True) -> AsyncIterator[None]:
         """Run an agent; its end is sudden."""
-        settings = Settings(self.name, self.run / "state", self.run, timing=QUICK)
+        settings = Settings(self.name, self.run / "state", self.run, timing=self.timing)
         running = asyncio.create_task(Agent(self.cluster.client, settings).run())
         registration = self.run / "akri" / "agent-registration.sock"
         await until(registration.exists)
@@ -180,6 +183,21 @@ async def test_slots_are_claimed_and_freed(cluster: Cluster, node: Node) -> None
         node.kubelet.in_use = {}
         await cluster.until(deviceUsage={})
         await until(lambda: node.kubelet.devices[RESOURCE] == {f"{INSTANCE}-0": True, f"{INSTANCE}-1": True})
+
+
+async def test_the_slot_of_a_deleted_pod_is_freed_at_once(cluster: Cluster, node: Node) -> None:
+    node.timing = PATIENT
+    async with node.up():
+        await node.kubelet.allocate(RESOURCE, [f"{INSTANCE}-1"])
+        name = f"{cluster.namespace}-pod"
+        node.kubelet.in_use = {("default", name): [(RESOURCE, f"{INSTANCE}-1")]}
+        spec = PodSpec(nodeName=NODE, containers=[Container(name="main", image="none")])
+        await cluster.client.create(Pod(metadata=ObjectMeta(name=name, namespace="default"), spec=spec))
+        seen = node.kubelet.lists + 10  # by then the agent has seen the Pod too
+        await until(lambda: node.kubelet.lists > seen)
+        await cluster.client.delete(Pod, name, namespace="default", grace_period=0)
+        node.kubelet.in_use = {}
+        await cluster.until(deviceUsage={})
 
 
 async def test_a_restarted_agent_leaves_everything_as_it_was(cluster: Cluster, node: Node) -> None:

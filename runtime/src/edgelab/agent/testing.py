@@ -86,6 +86,7 @@ class Kubelet(RegistrationBase, PodResourcesListerBase):
         self.devices: dict[str, dict[str, bool]] = {}
         self.registrations: list[str] = []
         self.in_use: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        self.lists = 0
         self._endpoints: dict[str, str] = {}
         self._watches: list[asyncio.Task[None]] = []
 
@@ -116,8 +117,9 @@ class Kubelet(RegistrationBase, PodResourcesListerBase):
     async def List(  # noqa: N802
         self, stream: "Stream[pods_wire.ListPodResourcesRequest, pods_wire.ListPodResourcesResponse]"
     ) -> None:
-        """The devices that Pods use: what `in_use` says."""
+        """The devices that Pods use: what `in_use` says. `lists` counts the calls."""
         await stream.recv_message()
+        self.lists += 1
         await stream.send_message(_listing(self.in_use))
 
     async def GetAllocatableResources(  # noqa: N802
