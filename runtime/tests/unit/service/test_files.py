@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from edgelab.service.files import write_whole
 
 
