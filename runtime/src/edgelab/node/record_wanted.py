@@ -149,11 +149,9 @@ def status_patch(wanted: Body, devices: Mapping[str, Count | None], found: Body,
         if changed := _changed(counts, present.get(key) or {}):
             patch[key] = changed
     before = {condition["type"]: condition for condition in present.get("conditions") or ()}
-    stale = any(_changed(condition, before.get(condition["type"], {})) for condition in wanted["conditions"])
-    if stale or age >= HEARTBEAT_SECONDS:
-        patch["conditions"] = [
-            _timed(condition, before.get(condition["type"]), now) for condition in wanted["conditions"]
-        ]
+    pairs = [(condition, before.get(condition["type"], {})) for condition in wanted["conditions"]]
+    if age >= HEARTBEAT_SECONDS or any(_changed(*pair) for pair in pairs):
+        patch["conditions"] = [_timed(*pair, now) for pair in pairs]
     return {"status": patch} if patch else None
 
 
@@ -169,7 +167,7 @@ def _resources(wanted: Body, devices: Mapping[str, Count | None]) -> dict[str, d
     return {"capacity": wanted["capacity"] | capacity, "allocatable": wanted["allocatable"] | allocatable}
 
 
-def _timed(condition: Body, before: Body | None, now: str) -> Body:
-    lasts = before and before["status"] == condition["status"]
-    since = before["lastTransitionTime"] if before and lasts else now
+def _timed(condition: Body, before: Body, now: str) -> Body:
+    lasts = before.get("status") == condition["status"]
+    since = before["lastTransitionTime"] if lasts else now
     return condition | {"lastHeartbeatTime": now, "lastTransitionTime": since}
