@@ -82,8 +82,10 @@ class FakePreparation:
 
     def __init__(self) -> None:
         self.missing = ""
+        self.prepared = 0
 
     async def prepare(self, pod: Pod, directory: PodDirectory) -> Prepared:
+        self.prepared += 1
         if self.missing:
             raise missing("main", self.missing)
         return cast(Prepared, None)
@@ -205,6 +207,20 @@ async def test_the_back_off_is_told_without_a_time_that_passes(scene: Scene) -> 
     first = await scene.starting.start(pod(), scene.directory, plan(9.5))
     assert scene.starting.seconds_left("uid", "main") == 9.5
     assert first == await scene.starting.start(pod(), scene.directory, plan(3.0))
+
+
+async def test_volumes_are_looked_at_again_each_minute(scene: Scene) -> None:
+    await scene.start()
+    assert await scene.starting.refresh(pod(), scene.directory) == 60
+    scene.clock.now += 59
+    assert await scene.starting.refresh(pod(), scene.directory) == 1
+    assert scene.preparation.prepared == 1
+    scene.clock.now += 1
+    scene.preparation.missing = "a ConfigMap that was deleted"
+    assert await scene.starting.refresh(pod(), scene.directory) == 60
+    assert scene.preparation.prepared == 2
+    assert await scene.starting.refresh(pod(), scene.directory) == 60
+    assert scene.preparation.prepared == 2
 
 
 async def test_a_sidecar_is_refused(scene: Scene) -> None:

@@ -46,9 +46,6 @@ log = logging.getLogger(__name__)
 _ORPHAN_GRACE = 2.0
 """Seconds that a container gets whose Pod is gone from the API server."""
 
-_REFRESH_SECONDS = 60.0
-"""How often ConfigMaps, Secrets and tokens in volumes are looked at again, as kubelets do."""
-
 
 class PodManager:
     """Runs the Pods that are bound to this node, and finds their logs (PodLogs).
@@ -218,10 +215,9 @@ class PodManager:
         due = [self._starting.seconds_left(directory.uid, name) for name in waiting]
         if (left := seconds_left(pod, now)) is not None:
             due.append(left + 0.1)
-        if pod.spec and any(is_filled(volume) for volume in pod.spec.volumes or ()):
-            due.append(_REFRESH_SECONDS)
-            if self._is_running(directory):
-                await self._starting.refresh(pod, directory)
+        is_changing = pod.spec and any(is_filled(volume) for volume in pod.spec.volumes or ())
+        if is_changing and self._is_running(directory):
+            due.append(await self._starting.refresh(pod, directory))
         wanted = [seconds for seconds in due if seconds > 0]
         if wanted:
             self._workers.add(directory.key, after=min(wanted))

@@ -23,6 +23,9 @@ from edgelab.node.volumes.errors import ConfigError, unusable
 
 log = logging.getLogger(__name__)
 
+REFRESH_SECONDS = 60.0
+"""How often ConfigMaps, Secrets and tokens in volumes are looked at again, as kubelets do."""
+
 _RETRIES = Backoff(1, 30)
 """Seconds between tries to configure or create a container."""
 
@@ -38,6 +41,7 @@ class _Tried:
 
 @dataclass(slots=True)
 class _Pod:
+    prepared_at: float = -REFRESH_SECONDS
     tried: dict[str, _Tried] = field(default_factory=dict)
     waiting: dict[str, Waiting] = field(default_factory=dict)
 
@@ -83,12 +87,25 @@ class Starting:
         known.waiting = waiting
         return waiting
 
-    async def refresh(self, pod: Pod, directory: PodDirectory) -> None:
-        """Write anew what changed in the volumes; a failure leaves them as they are until the next time."""
+    async def refresh(self, pod: Pod, directory: PodDirectory) -> float:
+        """Write anew what changed in the volumes, if it is time; returns the seconds until the next time.
+
+        A failure leaves the volumes as they are until then.
+        """
+        known = self._pod(directory.uid)
+        if (left := known.prepared_at + REFRESH_SECONDS - self._clock()) > 0:
+            return left
         try:
-            await self._preparation.prepare(pod, directory)
+            await self._prepare(pod, directory)
         except (LabError, httpx2.HTTPError, OSError) as error:
             log.warning("%s/%s: the volumes are as before: %s", *directory.key, error)
+            known.prepared_at = self._clock()
+        return REFRESH_SECONDS
+
+    async def _prepare(self, pod: Pod, directory: PodDirectory) -> Prepared:
+        prepared = await self._preparation.prepare(pod, directory)
+        self._pod(directory.uid).prepared_at = self._clock()
+        return prepared
 
     def _tell(self, pod: Pod, news: dict[str, Waiting]) -> None:
         for name, waiting in news.items():
@@ -126,7 +143,7 @@ class Starting:
 
     async def _create(self, pod: Pod, directory: PodDirectory, container: Container, image: Image) -> None:
         _refuse_sidecar(container)
-        prepared: Prepared = await self._preparation.prepare(pod, directory)
+        prepared = await self._prepare(pod, directory)
         allocation = await self._preparation.allocate(pod, container)
         spec = await self._preparation.specify(container, prepared, allocation, image.module)
         tried = self._tried(directory.uid, container.name)
