@@ -118,13 +118,14 @@ def _make(environment: Path, wanted: Wanted) -> None:
         if (environment / COMPLETE).exists():
             return
         shutil.rmtree(environment, ignore_errors=True)
-        _make_environment(environment)
+        make_environment(environment)
         _install(environment, ["--require-hashes", "--no-deps", "-r", str(wanted.requirements)])
         _install(environment, ["--no-deps", "--no-build-isolation", str(wanted.source)])
         write_whole(environment / COMPLETE, "")
 
 
-def _make_environment(environment: Path) -> None:
+def make_environment(environment: Path) -> None:
+    """Make an empty virtual environment with pip in it; leaves nothing behind when that fails."""
     done = _run([sys.executable, "-m", "venv", str(environment)])
     if done.returncode:
         shutil.rmtree(environment, ignore_errors=True)
