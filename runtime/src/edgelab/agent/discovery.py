@@ -80,7 +80,8 @@ class Session:
         for key, endpoint in wanted.items():
             if key not in self.streams:
                 self._open(endpoint)
-            elif wake:
+            self.streams[key].endpoint = endpoint
+            if wake:
                 self.streams[key].wake()
 
     def _open(self, endpoint: Endpoint) -> None:
