@@ -12,13 +12,10 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 try:
     from edgelab.core.errors import LabError
-    from edgelab.core.layout import layout
 except ImportError as error:
     MISSING: ImportError | None = error
 else:
     MISSING = None
-
-__all__ = ["layout", "run"]
 
 
 def run(module: AnsibleModule, work: Callable[[], dict[str, Any]]) -> None:

@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026, The edgelab.akri authors
 # SPDX-License-Identifier: Apache-2.0
+# (Apache License 2.0, which the GNU General Public License v3.0 is compatible with)
 """The directories of a lab are ours, locked and have ports; or they are gone: see DOCUMENTATION."""
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ description:
   - Takes the lab's lock for the running playbook. While that runs, another one is refused. The lock names the process
     and needs no release.
   - Never touches a directory that is not this lab's own.
-author: The edgelab.akri authors
+author: The edgelab.akri authors (!UNKNOWN)
 options:
   name:
     description: Name of the lab, up to 32 of C(a-z), C(0-9) and C(-).
@@ -96,12 +97,17 @@ user:
     uid: 1000
 """
 
+import contextlib
 import os
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.edgelab.akri.plugins.module_utils._lab import absent, present
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_lock import this_playbook
-from ansible_collections.edgelab.akri.plugins.module_utils._lab_module import layout, run
+from ansible_collections.edgelab.akri.plugins.module_utils._lab_module import run
+
+with contextlib.suppress(ImportError):  # run() says that the runtime is missing
+    from edgelab.core.layout import layout
 
 SPEC = {
     "name": {"type": "str", "default": "default"},
@@ -116,7 +122,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     given, dry_run = module.params, module.check_mode
 
-    def work() -> dict:
+    def work() -> dict[str, Any]:
         place = layout(given["name"], os.environ, os.getuid())
         if given["state"] == "absent":
             return absent(place, this_playbook(), end_processes=given["end_processes"], dry_run=dry_run)
