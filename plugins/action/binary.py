@@ -9,6 +9,7 @@ nothing is shown. Nothing depends on what is shown.
 from __future__ import annotations
 
 import contextlib
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -22,14 +23,15 @@ from ansible_collections.edgelab.akri.plugins.module_utils._binary_model import 
 SECONDS_BETWEEN_LINES = 10
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible tells no types
     """The action `binary`."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module; returns what it returns."""
         super().run(tmp, task_vars)
         with shown(self._files()):
-            return self._execute_module(task_vars=task_vars)
+            result: dict[str, Any] = self._execute_module(task_vars=task_vars)
+        return result
 
     def _files(self) -> list[Path]:
         arguments = self._task.args
@@ -55,6 +57,8 @@ def shown(files: list[Path]) -> Iterator[None]:
 
 
 def _tell(files: list[Path], ended: threading.Event) -> None:
+    # Ansible ends its worker by a signal, which only wakes the main thread if no other thread takes it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     began = time.monotonic()
     while not ended.wait(SECONDS_BETWEEN_LINES):
         for file in files:
