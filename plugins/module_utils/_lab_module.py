@@ -22,7 +22,7 @@ def run(module: AnsibleModule, work: Callable[[], dict[str, Any]]) -> None:
     """Exit with what work returns, or fail with the text of its LabError."""
     if MISSING:
         module.fail_json(
-            msg=missing_required_lib("edgelab", reason="the role edgelab.akri.edgelab_runtime provides it"),
+            msg=missing_required_lib("edgelab", reason="for a lab; the role edgelab.akri.edgelab_runtime provides it"),
             exception=str(MISSING),
         )
     try:
