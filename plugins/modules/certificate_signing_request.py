@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026, The edgelab.akri authors
 # SPDX-License-Identifier: Apache-2.0
+# (Apache License 2.0, which the GNU General Public License v3.0 is compatible with)
 """Approves a certificate signing request by its content."""
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ description:
   - Waits for the request to appear and, after the approval, for its certificate.
   - Kubernetes deletes an approved request after an hour. Give O(status_socket) to tell a certificate that was issued
     long ago from one that was never asked for.
-author:
-  - The edgelab.akri authors (@edgelab)
+author: The edgelab.akri authors (!UNKNOWN)
 extends_documentation_fragment:
   - edgelab.akri.kube
 options:

@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026, The edgelab.akri authors
 # SPDX-License-Identifier: Apache-2.0
+# (Apache License 2.0, which the GNU General Public License v3.0 is compatible with)
 """A set of certificates is in place and not about to expire: see DOCUMENTATION."""
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ description:
     end soon; anything else is made anew. Keys are EC P-256; keys and kubeconfigs are readable by their owner alone.
   - An authority's own certificate is renewed over its old key, so that what it signed stays valid. If that key is
     lost, the module fails and says what can be done.
-author: The edgelab.akri authors
+author: The edgelab.akri authors (!UNKNOWN)
 options:
   directory:
     description: Directory for C(NAME.crt), C(NAME.key) and C(NAME.pub); made with mode 0700.

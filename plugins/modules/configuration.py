@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026, The edgelab.akri authors
 # SPDX-License-Identifier: Apache-2.0
+# (Apache License 2.0, which the GNU General Public License v3.0 is compatible with)
 """An Akri Configuration is as given, or gone: see DOCUMENTATION."""
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ description:
   - Creates, changes or removes an Akri Configuration, which says what devices to look for, how many users each may
     have, and what to run for each.
   - Fields that were not given are left to others; a field that was given once and is given no more is removed.
-author: The edgelab.akri authors
+author: The edgelab.akri authors (!UNKNOWN)
 extends_documentation_fragment: edgelab.akri.kube
 options:
   name:

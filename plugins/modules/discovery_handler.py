@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026, The edgelab.akri authors
 # SPDX-License-Identifier: Apache-2.0
+# (Apache License 2.0, which the GNU General Public License v3.0 is compatible with)
 """A discovery handler is registered with this node's agent: see DOCUMENTATION."""
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ description:
   - With O(keep), one that cannot is registered on its behalf, and the agent remembers it over its restarts.
   - It asks the status socket of the agent of this collection. An upstream agent has no list of its handlers and cannot
     forget one, so with it the module fails and says so.
-author: The edgelab.akri authors
+author: The edgelab.akri authors (!UNKNOWN)
 options:
   run_dir:
     description: Run directory of the lab, where the agent's status socket is.
@@ -116,6 +117,7 @@ devices:
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.edgelab.akri.plugins.module_utils._handlers import (
@@ -154,7 +156,7 @@ def main() -> None:
         given["timeout"],
     )
 
-    def work() -> dict:
+    def work() -> dict[str, Any]:
         agent = Agent(Path(given["run_dir"]))
         if given["state"] == "absent":
             return ensure_absent(agent, wanted, dry_run=dry_run)

@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026, The edgelab.akri authors
 # SPDX-License-Identifier: Apache-2.0
+# (Apache License 2.0, which the GNU General Public License v3.0 is compatible with)
 """Reports Akri Instances and waits for them: see DOCUMENTATION."""
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ description:
   - Waits, by watches, until there are as many Instances as wanted and until their brokers run. When that does not come
     true in time it says where the chain from the Configuration to the broker stopped; it fails at once on what cannot
     heal, such as discovery details that the handler refuses.
-author: The edgelab.akri authors
+author: The edgelab.akri authors (!UNKNOWN)
 extends_documentation_fragment: edgelab.akri.kube
 options:
   configuration:

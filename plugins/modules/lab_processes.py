@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026, The edgelab.akri authors
 # SPDX-License-Identifier: Apache-2.0
+# (Apache License 2.0, which the GNU General Public License v3.0 is compatible with)
 """A group of supervised processes runs as described and is ready, or is gone: see DOCUMENTATION."""
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ description:
   - Between supervisord and each program stands C(edgelab hold). A program outlives a killed supervisord, and the next
     one takes it over.
   - Processes are started in the order given, each when the one before is ready.
-author: The edgelab.akri authors
+author: The edgelab.akri authors (!UNKNOWN)
 options:
   state_dir:
     description: State directory of the lab. Configuration goes to C(supervisor) in it, logs to C(log).
@@ -146,6 +147,8 @@ processes:
       action: started
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_module import run
 from ansible_collections.edgelab.akri.plugins.module_utils._processes import absent, places, present
@@ -193,7 +196,7 @@ def main() -> None:
     )
     given, dry_run = module.params, module.check_mode
 
-    def work() -> dict:
+    def work() -> dict[str, Any]:
         if given["state"] == "absent":
             return absent(places(given), given["names"], dry_run=dry_run)
         wanted = [Process.from_params(each) for each in given["processes"]]

