@@ -1,0 +1,96 @@
+"""Run the molecule scenarios, `molecule/ROLE` each, some at a time; fails when a role has none.
+
+    python tools/molecule.py [--jobs N] [ROLE]...
+
+A scenario works on a lab of its own in a state directory of its own, but for the cache, which is the user's: nothing is
+built twice. Each tells one line when it ends, with its time, and all that it said when it failed.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a scenario ended; `said` is all of its output."""
+
+    scenario: str
+    passed: bool
+    seconds: float
+    said: str
+
+    def __str__(self) -> str:
+        line = f"{'passed' if self.passed else 'FAILED'}  {self.scenario:24} {self.seconds:5.0f} s"
+        return line if self.passed else f"{self.said}\n{line}"
+
+
+def main() -> int:
+    """Run what was asked for; 0 when all of it passed."""
+    given = arguments()
+    roles, scenarios = names("roles", "tasks/main.yml"), names("molecule", "molecule.yml")
+    if not given.scenarios and (without := sorted(roles - scenarios)):
+        print(f"A role needs a scenario. None in molecule/ for: {', '.join(without)}", file=sys.stderr)
+        return 1
+    if unknown := sorted(set(given.scenarios) - scenarios):
+        print(f"No such scenario: {', '.join(unknown)}. There are: {', '.join(sorted(scenarios))}", file=sys.stderr)
+        return 2
+    failed = [outcome.scenario for outcome in run_all(given.scenarios or sorted(scenarios), given.jobs)]
+    print(f"Failed: {', '.join(failed)}" if failed else "Every scenario passed")
+    return 1 if failed else 0
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(description="Run the molecule scenarios.")
+    parser.add_argument("scenarios", nargs="*", metavar="ROLE", help="the scenarios to run; all of them by default")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time; one for each CPU")
+    return parser.parse_args()
+
+
+def names(directory: str, file: str) -> set[str]:
+    """Those directories in a directory of the checkout that have a file."""
+    return {path.name for path in (ROOT / directory).iterdir() if (path / file).is_file()}
+
+
+def run_all(scenarios: Sequence[str], jobs: int) -> list[Outcome]:
+    """Run scenarios, show each one's end; returns those that failed."""
+    failed = []
+    with ThreadPoolExecutor(jobs) as pool:
+        print(f"{len(scenarios)} scenarios, {jobs} at a time", flush=True)
+        for ended in as_completed([pool.submit(run, scenario) for scenario in scenarios]):
+            print(ended.result(), flush=True)
+            if not ended.result().passed:
+                failed.append(ended.result())
+    return failed
+
+
+def run(scenario: str) -> Outcome:
+    """Run one scenario by `molecule test`."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="edgelab-molecule-") as scratch:
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        done = subprocess.run(
+            [sys.executable, "-m", "molecule", "test", "--scenario-name", scenario],
+            cwd=ROOT,
+            env={**os.environ, "PATH": path, "MOLECULE_EPHEMERAL_DIRECTORY": scratch},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    return Outcome(scenario, done.returncode == 0, time.monotonic() - began, done.stdout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
