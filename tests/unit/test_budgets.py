@@ -35,7 +35,9 @@ SOURCES = [path for path in tracked("*.py") if "tests" not in path.relative_to(R
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_source_files_hold_one_idea(path: Path) -> None:
     tree = ast.parse(path.read_text())
-    documentation = [node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)]
+    documentation = [
+        node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+    ]
     data = sum((node.end_lineno or 0) - node.lineno for node in documentation)
     assert len(path.read_text().splitlines()) - data <= FILE_LINES
     assert ast.get_docstring(tree), "a file says first what it is"
