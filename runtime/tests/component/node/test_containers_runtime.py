@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -270,6 +271,12 @@ async def test_containers_outlive_a_killed_zygote_and_another_takes_its_place(be
     assert bench.containers.is_running(before)
     bench.containers.signal(before, signal.SIGTERM)
     assert (await bench.ended(before)).exit_code == 143
+
+
+async def test_a_container_ends_when_its_directory_is_removed(bench: Bench) -> None:
+    run = await bench.start(SPIN)
+    shutil.rmtree(run.path)
+    await until(lambda: not bench.containers.is_running(run))
 
 
 async def test_many_at_once(bench: Bench) -> None:

@@ -1,7 +1,8 @@
 """The process of a container: set apart from everything else, it runs its module, writes its log and records its end.
 
 It is forked by the zygote and lives on when the zygote or the node dies. Its session, descriptors, umask and
-privileges are its own. SIGTERM ends it as it ends any program, with what was already said in the log.
+privileges are its own. SIGTERM ends it as it ends any program, with what was already said in the log. When its
+directory is removed, it ends too: nobody knows of it any more.
 """
 
 import ctypes
@@ -11,9 +12,10 @@ import select
 import signal
 import threading
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import wasmtime
+from inotify_simple import INotify, flags
 
 from edgelab.node.containers import guest
 from edgelab.node.containers.log import ContainerLog
@@ -28,6 +30,13 @@ _PR_SET_NO_NEW_PRIVS = 38
 _CHUNK = 64 * 1024
 
 
+class _Ends(NamedTuple):
+    """Descriptors that become readable when the container is to end."""
+
+    terminated: int
+    removed: int
+
+
 def contained(spec: ContainerSpec, engine: wasmtime.Engine, started: int) -> NoReturn:
     """Be the container: never returns. The process's exit code is the container's.
 
@@ -40,10 +49,11 @@ def contained(spec: ContainerSpec, engine: wasmtime.Engine, started: int) -> NoR
         outputs = {_redirect(1): "stdout", _redirect(2): "stderr"}
         log = ContainerLog(run.log)
         run.record_start(Start(_own_identity(), now()))
+        ends = _Ends(terminated, _removal_of(run.start_record))
         os.close(started)
     except OSError as error:
         _leave(run, Exit(guest.CANNOT_RUN, "ContainerCannotRun", now(), str(error)))
-    pump = threading.Thread(target=_pump, args=(outputs, terminated, log, run))
+    pump = threading.Thread(target=_pump, args=(outputs, ends, log, run))
     pump.start()
     end = guest.run(spec, engine)
     for output in (1, 2):
@@ -80,6 +90,22 @@ def _terminations() -> int:
     return reader
 
 
+def _removal_of(record: Path) -> int:
+    """A descriptor that becomes readable when the file is removed.
+
+    Where the kernel has no inotify instance left for this user, it is one that never becomes readable. Raises
+    FileNotFoundError when the file is gone already.
+    """
+    try:
+        with INotify() as watch:
+            watch.add_watch(record, flags.DELETE_SELF)
+            return os.dup(watch.fileno())
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return os.pipe()[0]
+
+
 def _redirect(output: int) -> int:
     reader, writer = os.pipe()
     os.dup2(writer, output)
@@ -93,9 +119,9 @@ def _own_identity() -> ProcessIdentity:
     return own
 
 
-def _pump(outputs: dict[int, str], terminated: int, log: ContainerLog, run: RunDirectory) -> None:
+def _pump(outputs: dict[int, str], ends: _Ends, log: ContainerLog, run: RunDirectory) -> None:
     poll = select.poll()
-    for descriptor in (*outputs, terminated):
+    for descriptor in (*outputs, *ends):
         poll.register(descriptor, select.POLLIN)
     left = set(outputs)
     while left:
@@ -106,10 +132,12 @@ def _pump(outputs: dict[int, str], terminated: int, log: ContainerLog, run: RunD
             if not said:
                 poll.unregister(descriptor)
                 left.remove(descriptor)
-        if terminated in ready:
+        if ends.terminated in ready:
             _drain(outputs, log)
             log.close()
             _leave(run, Exit(_TERMINATED, "Error", now()))
+        if ends.removed in ready:
+            os._exit(_TERMINATED)
     log.close()
 
 

@@ -91,9 +91,14 @@ class RunDirectory:
         """The log, in the format of the Container Runtime Interface."""
         return self.path / "log"
 
+    @property
+    def start_record(self) -> Path:
+        """The file that says that the run began."""
+        return self.path / "start.json"
+
     def start(self) -> Start | None:
         """The record of the start, if the run began."""
-        found = read_json(self.path / "start.json")
+        found = read_json(self.start_record)
         return Start(ProcessIdentity(**found["process"]), found["started_at"]) if found else None
 
     def exit(self) -> Exit | None:
@@ -103,7 +108,7 @@ class RunDirectory:
 
     def record_start(self, start: Start) -> None:
         """Raises OSError when the directory is gone: the run has been called off."""
-        _write(self.path / "start.json", start)
+        _write(self.start_record, start)
 
     def record_exit(self, end: Exit) -> None:
         """Note how the run ended."""

@@ -35,6 +35,7 @@ class Containers:
     def __init__(self, directory: Path, *, on_end: Callable[[Path], None]) -> None:
         self._directory, self._on_end = directory, on_end
         self._pidfds: dict[Path, int] = {}
+        self._over: dict[Path, asyncio.Event] = {}
         self._endings: set[asyncio.Task[None]] = set()
         self._zygote: _Zygote | None = None
         self._asking = asyncio.Lock()
@@ -78,11 +79,17 @@ class Containers:
             await self._settle(run, start.process)
             return
         self._pidfds[run.path] = pidfd
+        self._over[run.path] = asyncio.Event()
         asyncio.get_running_loop().add_reader(pidfd, self._ended, run, start.process)
 
     def is_running(self, run: RunDirectory) -> bool:
         """The run began and has not been seen to end."""
         return run.path in self._pidfds
+
+    async def ended(self, run: RunDirectory) -> None:
+        """Return when a run is over and its end is recorded; at once when it is not known to run."""
+        if over := self._over.get(run.path):
+            await over.wait()
 
     def signal(self, run: RunDirectory, number: signal.Signals) -> None:
         """Send a signal to a running container; nothing happens when it has ended."""
@@ -116,6 +123,7 @@ class Containers:
 
     def _forget(self, path: Path) -> None:
         pidfd = self._pidfds.pop(path)
+        self._over.pop(path).set()
         asyncio.get_running_loop().remove_reader(pidfd)
         os.close(pidfd)
 
