@@ -46,7 +46,7 @@ def test_a_directory_that_is_not_ours_is_left_alone(empty_lab: Lab) -> None:
 def test_an_occupied_port_is_named_with_its_holder(empty_lab: Lab) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
-        result = empty_lab.playbook("up.yml", check=False, lab_ports_wanted={"kube_apiserver": port})
+        result = empty_lab.playbook("up.yml", check=False, lab_forced_ports={"kube_apiserver": port})
     assert result.status != 0
     assert str(port) in result.output
     assert str(os.getpid()) in result.output
