@@ -29,7 +29,7 @@ from edgelab.node.containers.runtime import Containers
 from edgelab.node.images.store import Images
 from edgelab.node.pods.decisions import Plan, Waiting, decide, end_phase, seconds_left
 from edgelab.node.pods.events import PodEvents, ignored
-from edgelab.node.pods.files import PodDirectory, PodStore
+from edgelab.node.pods.files import PodDirectory, PodStore, Run
 from edgelab.node.pods.preparation import Preparation
 from edgelab.node.pods.pulling import Pulls
 from edgelab.node.pods.starting import Starting
@@ -92,9 +92,7 @@ class PodManager:
 
     def log_files(self, namespace: str, pod: str, container: str) -> Sequence[Path]:
         """The logs of a container's runs, oldest first (PodLogs)."""
-        body = self._mirror.objects.get((namespace, pod))
-        directory = self._store.of(body.metadata.uid or "") if body and body.metadata else None
-        runs = directory.runs(container) if directory else []
+        runs = self._runs(namespace, pod, container)
         if not runs:
             raise LabError(
                 attempted=f"Read the log of container {container} in Pod {namespace}/{pod}",
@@ -102,6 +100,16 @@ class PodManager:
                 remedy="See why with kubectl describe pod",
             )
         return [run.directory.log for run in runs if run.directory.log.exists()]
+
+    async def ended(self, namespace: str, pod: str, container: str) -> None:
+        """Return when the newest run of a container is over (PodLogs)."""
+        if runs := self._runs(namespace, pod, container):
+            await self._containers.ended(runs[-1].directory)
+
+    def _runs(self, namespace: str, pod: str, container: str) -> list[Run]:
+        body = self._mirror.objects.get((namespace, pod))
+        directory = self._store.of(body.metadata.uid or "") if body and body.metadata else None
+        return directory.runs(container) if directory else []
 
     async def run(self) -> None:
         """Run Pods until cancelled."""
