@@ -3,8 +3,8 @@
 # Private to this collection: may change at any time.
 """Ends every process of a lab, whatever state the lab is in: nothing in it needs to answer.
 
-The supervisor goes first and stops its programs in reverse order; what then is left (containers of the Wasm node,
-programs whose supervisor was killed) is asked to end, and made to. Raises LabError for what does not end even so.
+The supervisor is killed first, so that it brings nothing back; then everything is asked to end, all at once because
+nothing is kept that an order could save, and what does not listen is killed. Raises LabError for what outlives even that.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ with contextlib.suppress(ImportError):  # the module that uses this says that th
     from edgelab.lab import procs
     from edgelab.lab.residue import lab_processes
 
-_SUPERVISOR_SECONDS = 30.0
 _GRACE_SECONDS = 3.0
 _KILL_SECONDS = 5.0
 
@@ -30,7 +29,7 @@ _KILL_SECONDS = 5.0
 def end(roots: Sequence[Path]) -> None:
     """End the processes of the lab with these directories."""
     supervisors = [process for process in lab_processes(roots) if is_supervisor(process.command)]
-    _end(supervisors, signal.SIGTERM, _SUPERVISOR_SECONDS)
+    _end(supervisors, signal.SIGKILL, _KILL_SECONDS)
     for how, seconds in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, _KILL_SECONDS)):
         _end(lab_processes(roots), how, seconds)
     left = lab_processes(roots)
