@@ -4,7 +4,7 @@
 """Ends every process of a lab, whatever state the lab is in: nothing in it needs to answer.
 
 The supervisor is killed first, so that it brings nothing back; then everything is asked to end, all at once because
-nothing is kept that an order could save, and what does not listen is killed. Raises LabError for what outlives even that.
+nothing is kept that an order could save, and what does not listen is killed. Raises LabError for what outlives that.
 """
 
 from __future__ import annotations
