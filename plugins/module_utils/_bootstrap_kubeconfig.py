@@ -147,7 +147,7 @@ def _make_token(cluster: Cluster, wanted: Wanted, now: datetime) -> str:
 
 
 def _random(length: int) -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    return "".join(secrets.choice(_ALPHABET) for _index in range(length))
 
 
 def _find_secret(cluster: Cluster, token: str) -> Object | None:

@@ -65,6 +65,6 @@ def _await(descriptors: set[int], seconds: float) -> None:
     for descriptor in descriptors:
         poller.register(descriptor, select.POLLIN)
     while descriptors and time.monotonic() < deadline:
-        for descriptor, _ in poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        for descriptor, _events in poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
             poller.unregister(descriptor)
             descriptors.discard(descriptor)

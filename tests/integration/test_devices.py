@@ -65,7 +65,7 @@ def _brokers(lab: Lab) -> int:
 
 
 def test_a_broker_may_be_restarted_more_often_than_there_are_slots(demo: Lab) -> None:
-    for _ in range(4):
+    for _round in range(4):
         uid = demo.get("pod", BROKER)["metadata"]["uid"]
         demo.kubectl("delete", "pod", BROKER)
         eventually(lambda uid=uid: _replaced(demo, uid), what="another broker")  # type: ignore[misc]

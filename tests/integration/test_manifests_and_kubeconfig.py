@@ -9,7 +9,7 @@ import pytest
 from labkit import BIN, Lab, eventually, kubectl
 
 NAMESPACE = "objects-test"
-THINGS: list[dict[str, Any]] = [
+THINGS: tuple[dict[str, Any], ...] = (
     # In an order that only works when it is not kept.
     {"apiVersion": "objects.test/v1", "kind": "Thing", "metadata": {"name": "a", "namespace": NAMESPACE}, "size": 1},
     {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "someone", "namespace": NAMESPACE}},
@@ -37,7 +37,7 @@ THINGS: list[dict[str, Any]] = [
         },
     },
     {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
-]
+)
 
 
 class Tasks:

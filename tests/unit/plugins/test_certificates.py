@@ -91,7 +91,7 @@ def handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> Any:
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     ours = server.wrap_bio(to_server, to_client, server_side=True)
     theirs = client.wrap_bio(to_client, to_server, server_hostname=name)
-    for _ in range(4):
+    for _round in range(4):
         for side in (theirs, ours):
             try:
                 side.do_handshake()

@@ -32,7 +32,7 @@ class Registry:
 
     known: list[dict[str, Any]] = field(default_factory=list)
 
-    async def status(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def status(self, _request: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"ready": True, "handlers": self.known}
 
     async def keep(self, request: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -234,8 +234,8 @@ def test_several_sources_are_seen_together_and_after_each_change() -> None:
 
 def test_an_error_of_a_source_reaches_the_reader() -> None:
     def broken() -> Iterator[list[dict[str, Any]]]:
+        yield from ()
         raise OSError("gone")
-        yield []
 
     with pytest.raises(OSError, match="gone"):
         next(together({"pods": broken, "nodes": lambda: [[]]}, seconds=10))

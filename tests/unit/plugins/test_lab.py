@@ -63,7 +63,7 @@ def test_grammar_of_a_lab(lab: Layout) -> None:
 
     remove_check = absent(lab, dry_run=True)
     assert lab.marker.exists()
-    removed, again = (absent(lab) for _ in range(2))
+    removed, again = (absent(lab) for _time in range(2))
     assert (remove_check["changed"], removed["changed"], again["changed"]) == (True, True, False)
     assert not lab.state.parent.exists()
     assert not lab.run.exists()

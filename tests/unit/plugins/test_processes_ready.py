@@ -80,7 +80,7 @@ def test_another_answer_is_told(server: tuple[int, int, str]) -> None:
 
 
 def test_server_that_nobody_vouches_for_is_not_ready(server: tuple[int, int, str], tmp_path: Path) -> None:
-    pid, port, _ = server
+    pid, port, _ca = server
     other = certificate(tmp_path / "other.pem")
     said = subject.missing(Ready(https=f"https://127.0.0.1:{port}/readyz", ca=str(other)), pid)
     assert "CERTIFICATE_VERIFY_FAILED" in said

@@ -78,7 +78,7 @@ class Ledger:
             try:
                 await self._apply(instance, mine)
             except SlotTakenError:
-                observed, _ = await self._writer.fresh_usage(instance)
+                observed, _version = await self._writer.fresh_usage(instance)
                 kept = {slot: value for slot, value in mine.items() if observed.get(slot, "") in ("", value)}
                 log.warning("%s: slots %s now belong to others", instance.name, sorted(set(mine) - set(kept)))
                 self._mine[key] = kept

@@ -142,7 +142,7 @@ class Plugins:
         Raises LabError when the name belongs to another object.
         """
         async with self._locks[resource.name]:
-            plugin, _ = self._running.get(resource.name, (None, None))
+            plugin, _stack = self._running.get(resource.name, (None, None))
             if plugin is None:
                 await self._serve(resource)
             elif plugin.resource.owner != resource.owner:
@@ -153,20 +153,20 @@ class Plugins:
     async def stop(self, name: str) -> None:
         """No longer serve a resource."""
         async with self._locks[name]:
-            _, stack = self._running.pop(name, (None, None))
+            _plugin, stack = self._running.pop(name, (None, None))
             self._registered.pop(name, None)
             if stack:
                 await stack.aclose()
 
     def changed(self, name: str) -> None:
         """The devices of a resource may have changed."""
-        plugin, _ = self._running.get(name, (None, None))
+        plugin, _stack = self._running.get(name, (None, None))
         if plugin:
             plugin.changed()
 
     def serves(self, owner: tuple[str, str, str]) -> bool:
         """Whether the resource of this object is served."""
-        plugin, _ = self._running.get(owner[2], (None, None))
+        plugin, _stack = self._running.get(owner[2], (None, None))
         return plugin is not None and plugin.resource.owner == owner
 
     async def run(self) -> None:
@@ -181,9 +181,9 @@ class Plugins:
 
     async def _kubelet_answers(self) -> bool:
         # A socket's file exists a moment before anybody listens on it; one that stays mute was left by a dead kubelet.
-        for _ in range(_CONNECTS):
+        for _attempt in range(_CONNECTS):
             try:
-                _, writer = await asyncio.open_unix_connection(self._directory / KUBELET_SOCKET)
+                _reader, writer = await asyncio.open_unix_connection(self._directory / KUBELET_SOCKET)
             except ConnectionRefusedError:
                 await asyncio.sleep(_CONNECT_PAUSE_SECONDS)
             except FileNotFoundError:

@@ -75,7 +75,7 @@ def pod_state(pod: Any) -> PodState:
 
 def ticket(slot: Slot, holder: Holder, configuration: str) -> Ticket:
     """What the kubelet calls a held slot."""
-    (_, instance), key = slot
+    (_namespace, instance), key = slot
     if holder.virtual:
         return names.resource(configuration), holder.virtual
     return names.resource(instance), key
@@ -160,7 +160,7 @@ class Reclaimer:
                 await self._pause()
 
     async def _pause(self) -> None:
-        waiting = self._timing.every if any(True for _ in self._ledger.held()) else None
+        waiting = self._timing.every if any(True for _held in self._ledger.held()) else None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(waiting):
                 await self._wake.wait()

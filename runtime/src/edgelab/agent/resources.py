@@ -65,11 +65,13 @@ class Inventory:
     def grant(self, keys: Sequence[Key]) -> Grant:
         """What a container gets for the devices of these Instances."""
         entries = [(self.instance(key), key) for key in dict.fromkeys(keys)]
-        configurations = [self.configurations.get((key[0], instance.configuration)) for (instance, _), key in entries]
+        configurations = [
+            self.configurations.get((key[0], instance.configuration)) for (instance, _offer), key in entries
+        ]
         return grant(
             [
                 (offer.digest, offer.device, configuration.broker_properties if configuration else {})
-                for ((_, offer), _), configuration in zip(entries, configurations, strict=True)
+                for ((_instance, offer), _key), configuration in zip(entries, configurations, strict=True)
             ]
         )
 
@@ -83,8 +85,8 @@ def grant(devices: Sequence[tuple[str, Device, Mapping[str, str]]]) -> Grant:
     for digest, device, properties in devices:
         for key, value in {**device.properties, **properties}.items():
             environment |= {key: value, f"{key}_{digest.upper()}": value}
-    mounts = dict.fromkeys(mount for _, device, _ in devices for mount in device.mounts)
-    specs = dict.fromkeys(spec for _, device, _ in devices for spec in device.device_specs)
+    mounts = dict.fromkeys(mount for _digest, device, _properties in devices for mount in device.mounts)
+    specs = dict.fromkeys(spec for _digest, device, _properties in devices for spec in device.device_specs)
     return Grant(environment, tuple(mounts), tuple(specs))
 
 
@@ -131,12 +133,12 @@ class InstanceResource:
 
     async def allocate(self, containers: Sequence[Sequence[str]]) -> list[Grant]:
         """Claim the slots; allocating what this node holds already is fine."""
-        known = {device for device, _ in self.devices()}
+        known = {device for device, _healthy in self.devices()}
         wanted = [device for container in containers for device in container]
         unknown = sorted(set(wanted) - known)
         if unknown:
             raise LabError(f"Allocate {', '.join(unknown)}", f"Instance {self.name} has no such slot")
-        grants = [self.inventory.grant([self.key]) for _ in containers]
+        grants = [self.inventory.grant([self.key]) for _container in containers]
         await self.inventory.ledger.claim(self.key, dict.fromkeys(wanted, Holder(self.inventory.node)))
         return grants
 
@@ -190,7 +192,7 @@ class ConfigurationResource:
             raise
 
     async def _claim(self, device: str, claimed: list[Virtual]) -> str:
-        for _ in range(_CHOICES):
+        for _choice in range(_CHOICES):
             choice = self._choose(device, [virtual.instance for virtual in claimed])
             if choice.slot:
                 return choice.instance
@@ -215,7 +217,7 @@ class ConfigurationResource:
 
     async def _take(self, choice: Virtual, claimed: list[Virtual]) -> str:
         key = (self.key[0], choice.instance)
-        instance, _ = self.inventory.instance(key)
+        instance, _offer = self.inventory.instance(key)
         free = slots.free_slots(instance.name, instance.capacity, self.inventory.ledger.usage(key))
         if not free:
             raise SlotTakenError(f"Allocate {choice.id}", f"Instance {instance.name} has no free slot left")

@@ -73,7 +73,7 @@ def virtual_devices(
     """
     in_use = [
         Virtual(found.virtual, name, key)
-        for name, _, held in instances
+        for name, _capacity, held in instances
         for key, found in held.items()
         if found.virtual and found.node == node
     ]

@@ -78,7 +78,7 @@ class Controller:
             for mirror in self._mirrors:
                 tasks.create_task(mirror.run())
 
-    async def status(self, _: Mapping[str, Any]) -> dict[str, Any]:
+    async def status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         """Ready means that the whole cluster has been seen once."""
         return {
             "ready": all(mirror.listed.is_set() for mirror in self._mirrors),
@@ -158,7 +158,7 @@ class Controller:
             brokers=_of_instance(work, self._pods.objects.values()),
             jobs=_of_instance(work, self._jobs.objects.values()),
             services=_of_instance(work, self._services.objects.values()),
-            nodes={name: node for (_, name), node in self._nodes.objects.items()},
+            nodes={name: node for (_namespace, name), node in self._nodes.objects.items()},
             job_was_made=instance is not None and instance.uid in self._jobs_made,
             replace_after=lambda broker: self._restarts.wait(broker, self._clock()),
         )

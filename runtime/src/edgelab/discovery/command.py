@@ -52,7 +52,7 @@ async def proxy(arguments: argparse.Namespace) -> None:
 
     async with serve_handler(registration, discover) as registrar:
 
-        async def status(_: Mapping[str, Any]) -> Mapping[str, Any]:
+        async def status(_request: Mapping[str, Any]) -> Mapping[str, Any]:
             return {
                 "ready": registrar.registered,
                 "handler": arguments.handler,

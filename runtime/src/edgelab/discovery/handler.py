@@ -44,12 +44,12 @@ class DiscoverRequest:
     properties: Mapping[str, bytes | None]
 
 
-Discover = Callable[[DiscoverRequest], AsyncGenerator[Sequence[Device], None]]
+Discoverer = Callable[[DiscoverRequest], AsyncGenerator[Sequence[Device], None]]
 """A way of finding devices. Raises InvalidDetailsError, or LabError when it cannot serve this request now."""
 
 
 @contextlib.asynccontextmanager
-async def serve_handler(registration: Registration, discover: Discover) -> AsyncIterator[Registrar]:
+async def serve_handler(registration: Registration, discover: Discoverer) -> AsyncIterator[Registrar]:
     """Serve a handler and keep it registered while the block runs; a failure of either ends the block."""
     registrar = Registrar(registration)
     handler = _Handler(discover, registrar.register_again)
@@ -62,7 +62,7 @@ async def serve_handler(registration: Registration, discover: Discover) -> Async
 
 
 class _Handler(DiscoveryHandlerBase):
-    def __init__(self, discover: Discover, on_dropped: Callable[[], None]) -> None:
+    def __init__(self, discover: Discoverer, on_dropped: Callable[[], None]) -> None:
         self._discover = discover
         self._on_dropped = on_dropped
 

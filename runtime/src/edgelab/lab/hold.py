@@ -95,7 +95,7 @@ class _Hold:
         poller.register(STDOUT, 0)
         deadline = send_term(program, self.arguments.stop_seconds) if end else None
         while True:
-            seen = {file for file, _ in poller.poll(_milliseconds(deadline))}
+            seen = {file for file, _events in poller.poll(_milliseconds(deadline))}
             if program in seen:
                 return
             if STDOUT in seen:

@@ -35,12 +35,10 @@ class Pods(PodLogs, Protocol):
 
     async def run(self) -> None:
         """Run Pods until cancelled."""
-        ...
 
     @property
     def listed(self) -> asyncio.Event:
         """Set once the Pods of the node are known."""
-        ...
 
 
 MakePods = Callable[[AsyncClient, Devices], Pods]
@@ -73,7 +71,7 @@ async def run_node(options: NodeOptions, make_pods: MakePods) -> None:
     options.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     node: _Node | None = None
 
-    async def status(_: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def status(_request: Mapping[str, Any]) -> Mapping[str, Any]:
         return node.status() if node else {"ready": False, "registered": False}
 
     async with serve_status(options.run / "node.sock", {"status": status}):

@@ -93,5 +93,5 @@ def _label(text: str) -> tuple[str, str]:
 
 def _allow_many_files() -> None:
     """Each device plugin holds a connection: let the process have as many files as it may."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -39,15 +39,12 @@ class Devices(Protocol):
 
         Raises LabError when a resource is not known, has too few free healthy devices, or its plugin refuses.
         """
-        ...
 
     def release(self, pod_uid: str) -> None:
         """Take back every device of a Pod; nothing happens when it had none."""
-        ...
 
     def knows(self, resource: str) -> bool:
         """The resource is offered by a device plugin, now or until a moment ago."""
-        ...
 
 
 class PodLogs(Protocol):
@@ -63,11 +60,9 @@ class PodLogs(Protocol):
 
         Raises LabError when there is no such Pod or container.
         """
-        ...
 
     async def ended(self, namespace: str, pod: str, container: str) -> None:
         """Return as soon as the newest run of a container is over and all it printed is in its log file.
 
         Returns at once when that is so already, or when there is no such Pod or container any more.
         """
-        ...

@@ -111,11 +111,11 @@ def _guard(authorizer: Authorizer) -> Middleware:
     return guard
 
 
-async def _healthz(_: web.Request) -> web.StreamResponse:
+async def _healthz(_request: web.Request) -> web.StreamResponse:
     return _text(200, "ok")
 
 
-async def _not_implemented(_: web.Request) -> web.StreamResponse:
+async def _not_implemented(_request: web.Request) -> web.StreamResponse:
     return _text(501, "A WebAssembly module has no shell, no second process and no ports: only its log can be read")
 
 
@@ -165,7 +165,7 @@ async def _texts(path: Path, wanted: LogOptions, ended: Awaitable[None] | None) 
         stack.callback(over.cancel)
         while not renderer.exhausted:
             news = asyncio.ensure_future(watch.changed())
-            done, _ = await asyncio.wait((over, news), return_when=asyncio.FIRST_COMPLETED)
+            done, _pending = await asyncio.wait((over, news), return_when=asyncio.FIRST_COMPLETED)
             news.cancel()
             yield renderer.text(selected(tail.lines(), wanted))
             if over in done or (news in done and news.exception()):

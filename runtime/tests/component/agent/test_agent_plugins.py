@@ -35,7 +35,7 @@ class Fixed:
     async def allocate(self, containers: Sequence[Sequence[str]]) -> list[Grant]:
         if not all(self.health.get(device) for ids in containers for device in ids):
             raise LabError("Claim slot d-1", "It is held by elsewhere")
-        return [grant([("aae70c", DEVICE, {"X": "1"})]) for _ in containers]
+        return [grant([("aae70c", DEVICE, {"X": "1"})]) for _container in containers]
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ async def test_a_kubelet_that_comes_later_or_again_gets_every_resource(kubelet: 
     names = {f"akri.sh/echo-{number}" for number in range(50)}
     for name in names:
         await plugins.start(Fixed(name.partition("/")[2]))
-    for _ in range(2):
+    for _round in range(2):
         kubelet.devices.clear()
         async with kubelet.serving():
             await until(lambda: set(kubelet.devices) == names)

@@ -44,7 +44,7 @@ async def drop_a_stream(agent) -> None:
 async def test_registers_exactly_once_for_each_dropped_stream(agent, run_dir: Path) -> None:
     async with agent.up(), serve_handler(registration(run_dir), nothing):
         await agent.registered()
-        for _ in range(4):
+        for _round in range(4):
             await drop_a_stream(agent)
             await agent.registered()
         # A second registration for any but the last of them would be waiting here.
@@ -53,7 +53,7 @@ async def test_registers_exactly_once_for_each_dropped_stream(agent, run_dir: Pa
 
 async def test_registers_exactly_once_with_each_new_agent(agent, run_dir: Path) -> None:
     async with serve_handler(registration(run_dir), nothing):
-        for _ in range(4):
+        for _round in range(4):
             async with agent.up():
                 await agent.registered()
             # The handler learns of the old agent's end by its stream as well as by the new agent's socket.
@@ -71,7 +71,7 @@ async def test_equal_lists_are_sent_once(agent, run_dir: Path) -> None:
         serve_handler(registration(run_dir), discover),
         agent.discover(str(run_dir / "akri/test.sock"), "") as told,
     ):
-        assert [await told.next_ids() for _ in range(4)] == [[], ["a"], ["a", "b"], []]
+        assert [await told.next_ids() for _round in range(4)] == [[], ["a"], ["a", "b"], []]
 
 
 async def test_a_device_arrives_as_it_was_found(agent, run_dir: Path) -> None:
@@ -103,8 +103,9 @@ async def test_a_device_arrives_as_it_was_found(agent, run_dir: Path) -> None:
 )
 async def test_errors_have_their_status_and_cause_no_registration(agent, run_dir: Path, error, status: Status) -> None:
     async def discover(request: DiscoverRequest) -> AsyncGenerator[Sequence[Device], None]:
+        for devices in ():
+            yield devices
         raise error
-        yield []
 
     async with agent.up(), serve_handler(registration(run_dir), discover):
         endpoint = (await agent.registered()).endpoint

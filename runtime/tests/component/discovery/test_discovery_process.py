@@ -49,7 +49,7 @@ async def test_sigterm_ends_the_proxy_and_its_sockets(agent, run_dir: Path, star
         endpoint = (await agent.registered()).endpoint
         async with agent.discover(endpoint, DETAILS):
             process.terminate()
-            _, log = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
+            _output, log = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
     assert process.returncode == 0
     assert log.splitlines()[-1].endswith("stopped")
     assert not Path(endpoint).exists()
@@ -59,6 +59,6 @@ async def test_sigterm_ends_the_proxy_and_its_sockets(agent, run_dir: Path, star
 async def test_a_missing_directory_is_told_in_one_line(handler_dir: Path, start_process) -> None:
     handler_dir.rmdir()
     process = start_process()
-    _, log = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
+    _output, log = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
     assert process.returncode == 1
     assert f"Watch the handler's directory {handler_dir}" in log.splitlines()[-1]

@@ -129,7 +129,7 @@ def _line_with(process: subprocess.Popen[str], text: str) -> str:
 async def test_a_restarted_proxy_has_the_devices_again(agent, run_dir: Path, handler_dir: Path, start_guest) -> None:
     start_guest()
     async with agent.up():
-        for _ in range(2):
+        for _round in range(2):
             async with running_proxy(run_dir, handler_dir):
                 assert await agent.devices(DETAILS) == ["foo0", "foo1"]
 
@@ -149,7 +149,7 @@ async def test_an_answer_that_cannot_be_read_waits_for_the_next(
 async def test_a_restarted_agent_has_the_devices_again(agent, run_dir: Path, handler_dir: Path, start_guest) -> None:
     start_guest()
     async with running_proxy(run_dir, handler_dir):
-        for _ in range(2):
+        for _round in range(2):
             async with agent.up():
                 assert await agent.devices(DETAILS) == ["foo0", "foo1"]
 

@@ -11,21 +11,21 @@ def test_the_broker_names_its_device_and_stays(start_wasm) -> None:
 
 def test_a_broker_without_a_device_fails(start_wasm) -> None:
     broker = start_wasm("hello")
-    told, _ = broker.communicate(timeout=20)
+    told, _errors = broker.communicate(timeout=20)
     assert broker.returncode == 1
     assert told == "DEBUG_ECHO_DESCRIPTION is not set: this Pod was given no debugEcho device\n"
 
 
 def test_a_handler_without_its_directory_fails(start_wasm) -> None:
     handler = start_wasm("debug_echo")
-    told, _ = handler.communicate(timeout=20)
+    told, _errors = handler.communicate(timeout=20)
     assert handler.returncode == 1
     assert told.splitlines()[-1] == "There is no /tmp/wde-dir: mount the handler's directory there"
 
 
 def test_a_handler_says_once_that_it_waits(start_wasm, handler_dir: Path) -> None:
     handler = start_wasm("debug_echo", handler_dir)
-    assert [handler.stdout.readline() for _ in range(2)] == [
+    assert [handler.stdout.readline() for _line in range(2)] == [
         "Wasi Debug Echo is up and running :)\n",
         "Input not specified yet!\n",
     ]

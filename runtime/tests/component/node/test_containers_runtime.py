@@ -131,7 +131,7 @@ async def test_a_module_runs_and_ends(bench: Bench) -> None:
 
 @pytest.mark.parametrize(("given", "kept"), [(0, 0), (3, 3), (126, 126), (255, 255), (256, 0), (-1, 255)])
 async def test_exit_codes_are_kept(bench: Bench, given: int, kept: int) -> None:
-    end, _ = await bench.run(f"(call $exit (i32.const {given}))")
+    end, _text = await bench.run(f"(call $exit (i32.const {given}))")
     assert (end.exit_code, end.reason) == (kept, "Error" if kept else "Completed")
 
 
@@ -161,11 +161,11 @@ async def test_what_was_said_last_is_kept_when_it_is_stopped(bench: Bench) -> No
 
 
 async def test_memory_beyond_the_limit(bench: Bench) -> None:
-    denied, _ = await bench.run(GROW)
+    denied, _text = await bench.run(GROW)
     assert denied.exit_code == 1
-    granted, _ = await bench.run(GROW, memory_limit=128 * MEBI)
+    granted, _text = await bench.run(GROW, memory_limit=128 * MEBI)
     assert granted.exit_code == 0
-    killed, _ = await bench.run(HELLO, memory_limit=MEBI // 16)
+    killed, _text = await bench.run(HELLO, memory_limit=MEBI // 16)
     assert (killed.exit_code, killed.reason) == (137, "OOMKilled")
 
 
@@ -178,18 +178,18 @@ async def test_a_file_that_is_no_compiled_module(bench: Bench) -> None:
 
 
 async def test_environment_and_arguments(bench: Bench) -> None:
-    _, text = await bench.run(ENVIRONMENT, environment={"A": "1", "B": "ü"})
+    _end, text = await bench.run(ENVIRONMENT, environment={"A": "1", "B": "ü"})
     assert text.split(b"\0") == [b"A=1", "B=ü".encode(), b""]
-    _, text = await bench.run(ARGUMENTS, arguments=("main", "--x", ""))
+    _end, text = await bench.run(ARGUMENTS, arguments=("main", "--x", ""))
     assert text.split(b"\0") == [b"main", b"--x", b"", b""]
 
 
 async def test_nothing_of_the_nodes_own_reaches_a_module(bench: Bench) -> None:
-    _, text = await bench.run(ENVIRONMENT)
+    _end, text = await bench.run(ENVIRONMENT)
     assert text == b""
-    end, _ = await bench.run(STDIN_IS_EMPTY)
+    end, _text = await bench.run(STDIN_IS_EMPTY)
     assert end.exit_code == 0
-    end, _ = await bench.run(READ_FILE)
+    end, _text = await bench.run(READ_FILE)
     assert end.exit_code == 1
 
 
@@ -197,11 +197,11 @@ async def test_directories(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "greeting").write_text("from the host")
     readable = Preopen(str(tmp_path / "shared"), "/data", writable=False)
-    _, text = await bench.run(READ_FILE, preopens=(readable,))
+    _end, text = await bench.run(READ_FILE, preopens=(readable,))
     assert text == b"from the host"
-    end, _ = await bench.run(MAKE_DIRECTORY, preopens=(readable,))
+    end, _text = await bench.run(MAKE_DIRECTORY, preopens=(readable,))
     assert end.exit_code != 0
-    end, _ = await bench.run(MAKE_DIRECTORY, preopens=(Preopen(str(tmp_path / "shared"), "/data"),))
+    end, _text = await bench.run(MAKE_DIRECTORY, preopens=(Preopen(str(tmp_path / "shared"), "/data"),))
     assert end.exit_code == 0
     assert (tmp_path / "shared" / "newdir").is_dir()
 
@@ -222,7 +222,7 @@ async def test_a_container_is_a_process_of_its_own(bench: Bench) -> None:
 
 
 async def test_the_next_node_adopts_what_lives_and_learns_what_ended(bench: Bench) -> None:
-    kept, stopped, killed = [await bench.start(SPIN) for _ in range(3)]
+    kept, stopped, killed = [await bench.start(SPIN) for _run in range(3)]
     await bench.containers.__aexit__()
     start = stopped.start()
     assert start is not None
@@ -266,7 +266,7 @@ async def test_containers_outlive_a_killed_zygote_and_another_takes_its_place(be
     zygote = int(Path(f"/proc/{start.process.pid}/stat").read_text().rpartition(")")[2].split()[1])
     os.kill(zygote, signal.SIGKILL)
     await until(lambda: Path(f"/proc/{zygote}/stat").read_text().rpartition(")")[2].split()[0] == "Z")
-    end, _ = await bench.run(HELLO)
+    end, _text = await bench.run(HELLO)
     assert end.exit_code == 0
     assert bench.containers.is_running(before)
     bench.containers.signal(before, signal.SIGTERM)
@@ -280,5 +280,5 @@ async def test_a_container_ends_when_its_directory_is_removed(bench: Bench) -> N
 
 
 async def test_many_at_once(bench: Bench) -> None:
-    ends = await asyncio.gather(*(bench.run(HELLO) for _ in range(20)))
+    ends = await asyncio.gather(*(bench.run(HELLO) for _run in range(20)))
     assert {(end.exit_code, text) for end, text in ends} == {(0, b"hello")}

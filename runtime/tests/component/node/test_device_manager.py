@@ -219,7 +219,7 @@ async def test_a_plugin_that_wants_to_know_of_starts_is_told_of_each(node: Node,
     details = {"options": plugin.options} if by_request else {}
     async with node.serving(), plugged(node, "a", plugin, **details):
         await node.counts("akri.sh/a", Count(1, 1))
-        for _ in range(2):
+        for _round in range(2):
             await node.manager.allocate(owner("p"), {"akri.sh/a": 1})
         assert plugin.started == [["a-0"], ["a-0"]]
         assert plugin.allocated == [["a-0"]]

@@ -56,7 +56,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.requests.append(f"{self.command} {self.path}")
-        _, _, _, kind, name = self.path.split("/")
+        kind, name = self.path.split("/")[3:]
         content = (self.server.manifests if kind == "manifests" else self.server.blobs).get(name)
         self.send_response(404 if content is None else 200)
         self.send_header("Content-Length", str(len(content or b"")))
@@ -140,7 +140,7 @@ async def test_never_does_not_pull(registry: Registry, images: Images) -> None:
 
 async def test_pulls_of_the_same_image_are_one(registry: Registry, images: Images) -> None:
     registry.push("v1", HELLO)
-    found = await asyncio.gather(*(pull(images, registry, policy="Always") for _ in range(5)))
+    found = await asyncio.gather(*(pull(images, registry, policy="Always") for _pull in range(5)))
     assert len(set(found)) == 1
     assert len(registry.requests) == 3
 

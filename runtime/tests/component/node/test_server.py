@@ -206,7 +206,7 @@ async def test_a_renewed_certificate_is_used_for_new_connections(house: House) -
     renewed = house.ca.issue("renewed", "system:nodes")
     await house.server.use(renewed)
     context = ssl.create_default_context(cafile=str(house.ca.path))
-    _, writer = await asyncio.open_connection("127.0.0.1", house.port, ssl=context)
+    _reader, writer = await asyncio.open_connection("127.0.0.1", house.port, ssl=context)
     subject = writer.get_extra_info("peercert")["subject"]
     writer.close()
     assert (("commonName", "renewed"),) in subject

@@ -60,14 +60,14 @@ class Server:
         self.usage |= usage
         self.owners |= dict.fromkeys(usage, manager)
 
-    async def apply_usage(self, _: Instance, usage: Mapping[str, str]) -> None:
+    async def apply_usage(self, _instance: Instance, usage: Mapping[str, str]) -> None:
         self.write("dp-here", usage)
 
-    async def seize_usage(self, _: Instance, usage: Mapping[str, str], version: str) -> None:
+    async def seize_usage(self, _instance: Instance, usage: Mapping[str, str], version: str) -> None:
         self.forced += 1
         self.write("dp-here", usage, force=True)
 
-    async def fresh_usage(self, _: Instance) -> tuple[dict[str, str], str]:
+    async def fresh_usage(self, _instance: Instance) -> tuple[dict[str, str], str]:
         return dict(self.usage), "1"
 
 
@@ -79,7 +79,7 @@ def server() -> Server:
 
 
 def ledger_of(server: Server) -> Ledger:
-    return Ledger(cast("Writer", server), NODE, server.mirror)
+    return Ledger(cast(Writer, server), NODE, server.mirror)
 
 
 @pytest.fixture
@@ -198,4 +198,6 @@ async def test_two_nodes_never_hold_one_slot(steps: list[tuple[str, int]]) -> No
                     server.fails = not server.fails
         except (SlotTakenError, httpx2.HTTPError):
             pass
-        assert {slot for _, slot, _ in ledger.held()} == {key for key, value in server.usage.items() if value == NODE}
+        assert {slot for _key, slot, _holder in ledger.held()} == {
+            key for key, value in server.usage.items() if value == NODE
+        }

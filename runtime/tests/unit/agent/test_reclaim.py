@@ -49,7 +49,7 @@ def test_what_the_kubelet_calls_a_slot(holder: Holder, expected: Ticket) -> None
 
 def test_a_slot_in_use_is_kept_however_long() -> None:
     rounds = Rounds()
-    assert not any(rounds.look(listed=True, pod=RUNNING, after=1000.0) for _ in range(3))
+    assert not any(rounds.look(listed=True, pod=RUNNING, after=1000.0) for _round in range(3))
 
 
 @pytest.mark.parametrize("end", [None, ENDED, PodState("another Pod of that name", ended=False)])

@@ -49,7 +49,7 @@ def inventory(ledger: Slots, *ids: str, capacity: int = 2) -> Inventory:
     spec = {"capacity": capacity, "brokerProperties": {"X": "1"}}
     metadata = {"name": "echo", "namespace": "default", "uid": "c-1"}
     configuration = Configuration.from_dict({"metadata": metadata, "spec": spec})
-    offers, _ = wanted.offers("echo", [Reported(Device(i, {"D": i}), shared=True) for i in ids], NODE)
+    offers, _problems = wanted.offers("echo", [Reported(Device(i, {"D": i}), shared=True) for i in ids], NODE)
     bodies = [
         wanted.body(configuration, name, wanted.spec(configuration, offer, nodes=[NODE]))
         for name, offer in offers.items()

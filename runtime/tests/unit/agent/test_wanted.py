@@ -69,7 +69,7 @@ def test_a_name_longer_than_a_resource_may_have_is_left_out_and_told(length: int
 
 
 def test_the_configurations_property_wins_over_the_devices() -> None:
-    (offer,) = offers("foo0").values()
+    (offer,) = tuple(offers("foo0").values())
     spec = wanted.spec(configuration(brokerProperties={"D": "mine", "X": "1"}), offer, nodes=[NODE])
     assert spec["brokerProperties"] == {"D": "mine", "X": "1"}
 
@@ -96,21 +96,21 @@ def test_an_instance_as_wanted_is_left_alone() -> None:
 )
 def test_whatever_differs_is_applied_again(change: dict[str, Any]) -> None:
     offered = offers("foo0")
-    (offer,) = offered.values()
+    (offer,) = tuple(offered.values())
     assert plan(offered, instance(offer, **change)).apply == (offer.instance,)
 
 
 @pytest.mark.parametrize("change", [{"deleting": True}, {"owner_uids": ("of an earlier Configuration",)}])
 def test_an_instance_about_to_go_is_waited_for(change: dict[str, Any]) -> None:
     offered = offers("foo0")
-    (offer,) = offered.values()
+    (offer,) = tuple(offered.values())
     assert plan(offered, instance(offer, **change)) == Plan()
     assert plan({}, instance(offer, **change)) == Plan()
 
 
 def test_nodes_may_see_different_properties_of_one_shared_device() -> None:
     offered = offers("foo0")
-    (offer,) = offered.values()
+    (offer,) = tuple(offered.values())
     theirs = instance(offer, NODE, OTHER, broker_properties={"D": "seen from there"})
     assert plan(offered, theirs) == Plan()
     assert plan(offered, theirs, brokerProperties={"X": "1"}).apply == (offer.instance,)
@@ -125,13 +125,13 @@ def test_nodes_may_see_different_properties_of_one_shared_device() -> None:
     ],
 )
 def test_a_device_that_went(nodes: list[str], expected: str | None) -> None:
-    (offer,) = offers("foo0").values()
+    (offer,) = tuple(offers("foo0").values())
     found = instance(offer, *nodes)
     assert plan({}, found) == (Plan(**{expected: (offer.instance,)}) if expected else Plan())
 
 
 def test_nothing_is_taken_away_before_a_handler_has_answered() -> None:
-    (offer,) = offers("foo0").values()
+    (offer,) = tuple(offers("foo0").values())
     assert plan({}, instance(offer), settled=False) == Plan()
 
 

@@ -216,7 +216,7 @@ def test_carrying_out_plans_ends_with_one_broker_per_node(
 ) -> None:
     """However it starts, a few rounds lead to a state in which nothing is left to do."""
     seen = situation(instance=instance(*listed), nodes=offering(*offers), brokers=brokers)
-    for _ in range(3):
+    for _round in range(3):
         plan = for_instance(seen)
         kept = [one for one in seen.brokers if one not in plan.delete]
         seen = replace(seen, brokers=[*kept, *(made(body) for body in plan.create)])

@@ -44,7 +44,7 @@ def test_long_lines_are_split(tmp_path: Path, pieces: int) -> None:
     step = len(text) // pieces + 1
     for at in range(0, len(text), step):
         log.write("stdout", text[at : at + step])
-    assert [(tag, len(line)) for _, tag, line in entries(tmp_path / "log")] == [
+    assert [(tag, len(line)) for _time, tag, line in entries(tmp_path / "log")] == [
         ("P", LONGEST_LINE),
         ("P", LONGEST_LINE),
         ("F", 5),
@@ -56,7 +56,7 @@ def test_a_full_file_is_put_aside(tmp_path: Path) -> None:
     for number in range(10):
         log.write("stdout", b"line %d of some length\n" % number)
     older, newer = entries(tmp_path / "log.1"), entries(tmp_path / "log")
-    assert [line for _, _, line in older + newer][-1] == b"line 9 of some length"
+    assert [line for _time, _tag, line in older + newer][-1] == b"line 9 of some length"
     assert (tmp_path / "log").stat().st_size <= 200
     assert sorted(path.name for path in tmp_path.iterdir()) == ["log", "log.1"]
 

@@ -1,21 +1,22 @@
 """What `kubectl logs` may ask for and what it gets."""
 
 import datetime
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from edgelab.node.logs import Entry, LogOptions, Renderer, Tail, last, options, parse, read, rotated, selected
 
 NOW = datetime.datetime(2026, 11, 21, 9, 1, 32, tzinfo=datetime.UTC)
-LINES = [
+LINES = (
     b"2026-11-21T09:01:30.000000001Z stdout F one\n",
     b"2026-11-21T09:01:31.500000000Z stderr F two\n",
     b"2026-11-21T09:01:32.000000000Z stdout P thr\n",
     b"2026-11-21T09:01:32.000000001Z stdout F ee\n",
-]
+)
 
 
-def text(query: dict[str, str], lines: list[bytes] = LINES) -> bytes:
+def text(query: dict[str, str], lines: Sequence[bytes] = LINES) -> bytes:
     wanted = options(query, NOW)
     entries = selected(lines, wanted)
     return Renderer(wanted).text(entries if wanted.tail is None else last(entries, wanted.tail))

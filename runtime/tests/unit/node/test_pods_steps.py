@@ -236,7 +236,7 @@ async def stopping(scene: Scene) -> tuple[Stopping, Callable[[float], float | No
 
 
 async def test_a_container_gets_its_grace_period(scene: Scene) -> None:
-    _, stop = await stopping(scene)
+    _run, stop = await stopping(scene)
     assert stop(30) == 30
     scene.clock.now += 29
     assert stop(30) == 1
@@ -249,7 +249,7 @@ async def test_a_container_gets_its_grace_period(scene: Scene) -> None:
 
 
 async def test_less_grace_later_counts(scene: Scene) -> None:
-    _, stop = await stopping(scene)
+    _run, stop = await stopping(scene)
     stop(30)
     assert stop(2) == 2
     assert stop(0) == 0.1
@@ -257,7 +257,7 @@ async def test_less_grace_later_counts(scene: Scene) -> None:
 
 
 async def test_without_grace_a_container_is_killed_at_once(scene: Scene) -> None:
-    _, stop = await stopping(scene)
+    _run, stop = await stopping(scene)
     stop(0)
     assert scene.containers.signals == [signal.SIGKILL]
 

@@ -125,7 +125,7 @@ def _pump(outputs: dict[int, str], ends: _Ends, log: ContainerLog, run: RunDirec
         poll.register(descriptor, select.POLLIN)
     left = set(outputs)
     while left:
-        ready = [descriptor for descriptor, _ in poll.poll()]
+        ready = [descriptor for descriptor, _events in poll.poll()]
         for descriptor in left.intersection(ready):
             said = os.read(descriptor, _CHUNK)
             log.write(outputs[descriptor], said)

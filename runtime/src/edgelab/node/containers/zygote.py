@@ -47,7 +47,7 @@ class _Zygote:
         poll.register(self._children, select.POLLIN)
         listening, received = True, b""
         while listening or self._runs:
-            ready = {descriptor for descriptor, _ in poll.poll()}
+            ready = {descriptor for descriptor, _events in poll.poll()}
             if self._children in ready:
                 os.read(self._children, _LONGEST_READ)
                 self._reap()

@@ -148,7 +148,7 @@ class DeviceManager:
 
     def _in_use(self, resource: str) -> set[str]:
         granted = (each for grant in self._grants.values() if grant.resource == resource for each in grant.ids)
-        reserved = (each for (_, name), ids in self._reserved.items() if name == resource for each in ids)
+        reserved = (each for (_owner, name), ids in self._reserved.items() if name == resource for each in ids)
         return {*granted, *reserved}
 
     def release(self, pod_uid: str) -> None:

@@ -95,7 +95,7 @@ def pods(grants: Iterable[Grant]) -> list[PodResources]:
     ordered = sorted(grants, key=lambda grant: (_pod(grant), grant.owner.container, grant.resource))
     return [
         PodResources(namespace=namespace, name=name, containers=_containers(list(of_pod)))
-        for (namespace, name, _), of_pod in groupby(ordered, key=_pod)
+        for (namespace, name, _uid), of_pod in groupby(ordered, key=_pod)
     ]
 
 

@@ -60,7 +60,7 @@ class Repository:
         if self._reference.digest:
             return self._reference.digest
         with _told(self._reference):
-            _, response = self._dxf.head_manifest_and_response(self._reference.tag)
+            _manifest, response = self._dxf.head_manifest_and_response(self._reference.tag)
             digest = response.headers.get("Docker-Content-Digest", "")
             if digest.startswith("sha256:"):
                 return str(digest)

@@ -107,7 +107,7 @@ def memory_limit(container: Container, node: NodeFacts) -> int:
 
 
 def _is_extended(name: str) -> bool:
-    domain, found, _ = name.partition("/")
+    domain, found, _path = name.partition("/")
     return bool(found) and domain != "kubernetes.io" and not domain.endswith(".kubernetes.io")
 
 

@@ -51,7 +51,7 @@ def pod_field(pod: Pod, path: str, node: NodeFacts) -> str:
 
 def resource_field(container: Container, selector: ResourceFieldSelector, node: NodeFacts) -> str:
     """A request or limit of a container, divided and rounded up as kubelets do; no limit means all of the node's."""
-    kind, _, resource = selector.resource.partition(".")
+    kind, _dot, resource = selector.resource.partition(".")
     declared = (getattr(container.resources, kind, None) if container.resources else None) or {}
     amount = parse_quantity(declared.get(resource))
     if amount is None:
