@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026, The edgelab.akri authors
 # SPDX-License-Identifier: Apache-2.0
+# (Apache License 2.0, which the GNU General Public License v3.0 is compatible with)
 """Takes the Pods of a node away: see DOCUMENTATION."""
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ description:
   - Deletes every Pod that is bound to a node, in all namespaces, and waits until the node has ended them. The node has
     to run for that.
   - Unlike C(kubectl drain) it keeps no disruption budgets, since the node is about to go for good.
-author: The edgelab.akri authors
+author: The edgelab.akri authors (!UNKNOWN)
 extends_documentation_fragment: edgelab.akri.kube
 options:
   name:

@@ -87,7 +87,7 @@ def test_server_that_nobody_vouches_for_is_not_ready(server: tuple[int, int, str
 
 
 def test_answer_of_another_process_does_not_count(server: tuple[int, int, str]) -> None:
-    _, port, ca = server
+    _pid, port, ca = server
     ready = Ready(https=f"https://127.0.0.1:{port}/readyz", ca=ca)
     assert subject.missing(ready, os.getpid()) == f"it does not listen on tcp:{port}"
 

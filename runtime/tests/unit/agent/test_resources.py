@@ -60,7 +60,7 @@ def inventory(ledger: Slots, *ids: str, capacity: int = 2) -> Inventory:
         {instance.key: instance for instance in instances},
         {CONFIGURATION: configuration},
         {("default", name): offer for name, offer in offers.items()},
-        cast("Ledger", ledger),
+        cast(Ledger, ledger),
     )
 
 

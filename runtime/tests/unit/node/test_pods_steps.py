@@ -64,7 +64,7 @@ class FakeImages:
     """Images of which each is asked for again, and which may fail."""
 
     def __init__(self) -> None:
-        self.error: ImageError | None = None
+        self.errors: list[ImageError] = []
         self.asked = 0
 
     def without_asking(self, name: str, policy: str) -> Image | None:
@@ -72,8 +72,8 @@ class FakeImages:
 
     async def ensure(self, name: str, policy: str, credentials: object) -> Image:
         self.asked += 1
-        if self.error:
-            raise self.error
+        if self.errors:
+            raise self.errors[0]
         return IMAGE
 
 
@@ -158,7 +158,7 @@ async def test_an_image_is_pulled_in_the_background(scene: Scene) -> None:
 
 
 async def test_failed_pulls_are_repeated_with_a_growing_distance(scene: Scene) -> None:
-    scene.images.error = ImageError("Pull", "gone")
+    scene.images.errors = [ImageError("Pull", "gone")]
     for distance in (10, 20, 40, 80, 160, 300, 300):
         told = await scene.start_twice(pod("r/away"))
         assert told is not None
@@ -170,7 +170,7 @@ async def test_failed_pulls_are_repeated_with_a_growing_distance(scene: Scene) -
 
 
 async def test_a_reason_that_time_does_not_heal_stays_visible(scene: Scene) -> None:
-    scene.images.error = ImageError("Use", "no Wasm", reason="UnsupportedImage")
+    scene.images.errors = [ImageError("Use", "no Wasm", reason="UnsupportedImage")]
     told = await scene.start_twice(pod("r/away"))
     assert told == await scene.start(pod("r/away"))
     assert told is not None
