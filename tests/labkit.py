@@ -54,6 +54,8 @@ class Lab:
     home: Path
     name: str = "test"
     variables: dict[str, Any] = field(default_factory=dict)
+    directory: Path = ROOT
+    """Where its commands run."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -79,10 +81,10 @@ class Lab:
         return self.run(["ansible-playbook", path, "-e", json.dumps(given), *options], check=check)
 
     def run(self, command: list[str], *, check: bool = True, extra: Mapping[str, str] | None = None) -> Result:
-        """Run a command in the checkout with the lab's environment."""
+        """Run a command with the lab's environment."""
         done = subprocess.run(
             command,
-            cwd=ROOT,
+            cwd=self.directory,
             env={**self.environment, **(extra or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
