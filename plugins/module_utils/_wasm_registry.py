@@ -41,10 +41,11 @@ class UnreachableError(LabError):
 def ensure(address: str, ca_path: Path | None, artifacts: Sequence[Artifact], *, dry_run: bool) -> dict[str, Any]:
     """Make the registry have the artifacts as they are; returns the module's result.
 
-    In a dry run, a CA file that is not there yet means that there is no registry yet, and one that does not answer
-    is taken to be as wanted, with a warning.
+    A CA file that is not there means that there is no registry, and so nothing to remove; in a dry run, not yet. A
+    registry that does not answer is in a dry run taken to be as wanted, with a warning.
     """
-    if dry_run and ca_path and not ca_path.exists():
+    unwanted = all(artifact.manifest is None for artifact in artifacts)
+    if (dry_run or unwanted) and ca_path and not ca_path.exists():
         return result(address, [Step(artifact, None, artifact.blobs) for artifact in artifacts])
     registry = Registry(address, ca_path)
     try:

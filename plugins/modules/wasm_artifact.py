@@ -26,7 +26,9 @@ options:
     type: str
     required: true
   ca_path:
-    description: CA certificates that vouch for the registry. The system's when it is left out.
+    description:
+      - CA certificates that vouch for the registry. The system's when it is left out.
+      - When the file does not exist there is no registry, and so nothing to remove.
     type: path
   artifacts:
     description: The modules. Several in one call save time.
