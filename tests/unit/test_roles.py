@@ -1,4 +1,7 @@
-"""What each role comes with. Galaxy wants a README in each, which says no more than its argument_specs and where to look."""
+"""What each role comes with.
+
+Galaxy wants a README in each; it says no more than the argument_specs, and where to look.
+"""
 
 from pathlib import Path
 
