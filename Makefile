@@ -63,8 +63,9 @@ lint: setup-dev ## style, types, layers
 	@$(BIN)/mypy runtime/src plugins tools tests/labkit.py tests/guests.py
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/yamllint --strict .
-	@$(BIN)/ansible-lint --offline
+	@PATH=$(abspath $(BIN)):$$PATH ansible-lint --offline
 	@$(BIN)/antsibull-changelog lint
+	@PATH=$(abspath $(BIN)):$$PATH antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
 	@$(BIN)/python wasm/build.py --check
 
 sanity: setup-dev ## ansible-test sanity, no ignores
