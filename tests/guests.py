@@ -16,6 +16,10 @@ QUIT_7 = """(module
   (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
   (memory (export "memory") 1)
   (func (export "_start") (call $exit (i32.const 7))))"""
+NEVER_RUN_BEFORE = """(module
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (func (export "_start") (call $exit (i32.const 8))))"""
 GREEDY = """(module
   (memory (export "memory") 1)
   (func (export "_start")

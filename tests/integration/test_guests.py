@@ -77,7 +77,7 @@ def test_both_kinds_of_wasm_artifacts_run(lab: Lab, tmp_path: Path, layout: str)
 
 
 def test_a_module_that_is_not_what_its_digest_says_is_refused(lab: Lab, tmp_path: Path) -> None:
-    image = guests.push(lab, tmp_path, "tampered", guests.QUIT_7)
+    image = guests.push(lab, tmp_path, "tampered", guests.NEVER_RUN_BEFORE)
     digest = image.rpartition("sha256:")[2]
     blobs = lab.layout.state / "registry"
     manifest = next(path for path in blobs.rglob(f"{digest}/data"))

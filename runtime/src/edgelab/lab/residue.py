@@ -1,14 +1,14 @@
 """What of a lab still exists: processes, listening sockets, files, mounts. `edgelab residue --lab NAME` tells.
 
-A process belongs to a lab when its output goes to a file of the lab, as that of every program and every Pod does, or
-when it is the lab's supervisord or one of its `hold`s. A shell in the lab's directory, or kubectl with its kubeconfig,
-does not. The cache is shared by all labs and stays.
+A process belongs to a lab when it writes to a file of the lab, removed or not, as every program and every container
+does, or when it is the lab's supervisord or one of its `hold`s. A shell in the lab's directory, kubectl with its
+kubeconfig or a pager on a log does not. The cache is shared by all labs and stays.
 """
 
 import argparse
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from edgelab.core.layout import layout
@@ -58,15 +58,23 @@ def _belongs(process: procs.Process, prefixes: tuple[str, ...]) -> bool:
     if process.pid == os.getpid():
         return False
     supervised = any(f"{prefix}supervisor/" in process.command for prefix in prefixes)
-    return supervised or any(target.startswith(prefixes) for target in _outputs(process.pid))
+    return supervised or any(target.startswith(prefixes) for target in _written(process.pid))
 
 
-def _outputs(pid: int) -> list[str]:
-    found = []
-    for descriptor in (1, 2):
-        with contextlib.suppress(OSError):
-            found.append(str(Path(f"/proc/{pid}/fd/{descriptor}").readlink()))
-    return found
+def _written(pid: int) -> Iterator[str]:
+    """The files that a process has open for writing; nothing for a process of another user."""
+    with contextlib.suppress(OSError):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                target = str(descriptor.readlink())
+                if target.startswith("/") and _is_writable(pid, descriptor.name):
+                    yield target
+
+
+def _is_writable(pid: int, descriptor: str) -> bool:
+    lines = Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text().splitlines()
+    flags = next(int(line.split()[1], 8) for line in lines if line.startswith("flags:"))
+    return flags & os.O_ACCMODE != os.O_RDONLY
 
 
 def _endpoints(process: procs.Process) -> list[str]:

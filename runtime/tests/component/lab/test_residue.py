@@ -66,6 +66,19 @@ def test_user_who_looks_at_a_log_is_no_process_of_the_lab(place: tuple[Path, Pat
         reader.kill()
 
 
+def test_a_process_that_writes_to_a_removed_file_of_the_lab_is_found(place: tuple[Path, Path]) -> None:
+    """As a container does whose directory was removed under it: its output is a pipe, its log a file without a name."""
+    state, run = place
+    log = state / "container.log"
+    writer = "import sys, time; log = open(sys.argv[1], 'a'); print(flush=True); time.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", writer, str(log)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        log.unlink()
+        assert [found.pid for found in residue.lab_processes([state, run])] == [process.pid]
+        process.kill()
+
+
 def test_who_listens_on_a_port_is_named(listener: tuple[int, int]) -> None:
     pid, port = listener
     assert [process.pid for process in procs.listeners(f"tcp:{port}")] == [pid]
