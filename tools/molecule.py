@@ -78,11 +78,12 @@ def run(scenario: str) -> Outcome:
     """Run one scenario by `molecule test`."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="edgelab-molecule-") as scratch:
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        ours = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "MOLECULE_EPHEMERAL_DIRECTORY": scratch}
+        plain = {} if sys.stdout.isatty() else {"NO_COLOR": "1"}
         done = subprocess.run(
             [sys.executable, "-m", "molecule", "test", "--scenario-name", scenario],
             cwd=ROOT,
-            env={**os.environ, "PATH": path, "MOLECULE_EPHEMERAL_DIRECTORY": scratch},
+            env={**os.environ, **ours, **plain},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
