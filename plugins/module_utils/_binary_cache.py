@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ansible_collections.edgelab.akri.plugins.module_utils._binary_model import elf_architecture
-from ansible_collections.edgelab.akri.plugins.module_utils._lab_files import cannot_write, write_whole
+from ansible_collections.edgelab.akri.plugins.module_utils._files import cannot_write, write_whole
 
 with contextlib.suppress(ImportError):  # the module says that the runtime is missing
     from edgelab.core.errors import LabError

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from ansible.module_utils.urls import open_url
 from ansible_collections.edgelab.akri.plugins.module_utils._binary_cache import Record, sha256
 from ansible_collections.edgelab.akri.plugins.module_utils._binary_model import Program, published_digest
-from ansible_collections.edgelab.akri.plugins.module_utils._lab_files import cannot_write
+from ansible_collections.edgelab.akri.plugins.module_utils._files import cannot_write
 
 with contextlib.suppress(ImportError):  # the module says that the runtime is missing
     from edgelab.core.errors import LabError

@@ -21,13 +21,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.edgelab.akri.plugins.module_utils._kube import Cluster, LabError, Object
+from ansible_collections.edgelab.akri.plugins.module_utils._files import write_whole
+from ansible_collections.edgelab.akri.plugins.module_utils._kube import Cluster, Object
 
 with contextlib.suppress(ImportError):  # _kube names what is missing
     import yaml
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature
-    from edgelab.service.files import write_whole
 
 _ALPHABET = string.ascii_lowercase + string.digits
 _USER = "bootstrap"
@@ -93,7 +93,7 @@ def ensure(cluster: Cluster, wanted: Wanted, *, now: datetime, dry_run: bool) ->
     reason = why_renew(identity, fault, secret, now)
     if reason and not dry_run:
         token = _make_token(cluster, wanted, now)
-        _write(wanted.path, yaml.safe_dump(render(cluster.server, ca, token), sort_keys=False).encode())
+        write_whole(wanted.path, yaml.safe_dump(render(cluster.server, ca, token), sort_keys=False))
     before, after = f"bootstrap kubeconfig: {reason}\n", "bootstrap kubeconfig: good\n"
     diff = {"before": before, "after": after} if reason else {}
     return {"changed": bool(reason), "path": str(wanted.path), "reason": reason, "diff": diff}
@@ -177,11 +177,3 @@ def _token_of(path: Path) -> str:
         return str(_document(path)["users"][0]["user"]["token"])
     except (LookupError, TypeError):
         return ""
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_whole(path, content)
-    except OSError as error:
-        raise LabError(attempted=f"Write {path}", seen=str(error)) from error

@@ -37,7 +37,7 @@ from ansible_collections.edgelab.akri.plugins.module_utils._certificates_x509 im
     sign_leaf,
     signer,
 )
-from ansible_collections.edgelab.akri.plugins.module_utils._lab_files import cannot_write, write_whole
+from ansible_collections.edgelab.akri.plugins.module_utils._files import cannot_write, write_whole
 
 MISSING = [] if HAS_CRYPTOGRAPHY else ["cryptography"]
 """What the Python that runs this module lacks."""

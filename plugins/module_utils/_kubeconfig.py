@@ -14,13 +14,13 @@ import base64
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.edgelab.akri.plugins.module_utils._files import write_whole
 from ansible_collections.edgelab.akri.plugins.module_utils._kube import Cluster, LabError, Object
 
 with contextlib.suppress(ImportError):  # _kube names what is missing
@@ -122,7 +122,7 @@ def ensure(cluster: Cluster, wanted: Wanted, *, now: float, dry_run: bool) -> di
     reason = why_renew(found, render(wanted, cluster.server, ca, token), uid, now)
     if reason and not dry_run:
         token = _request_token(cluster, wanted)
-        _write(wanted.path, yaml.safe_dump(render(wanted, cluster.server, ca, token), sort_keys=False))
+        write_whole(wanted.path, yaml.safe_dump(render(wanted, cluster.server, ca, token), sort_keys=False))
     return _result(wanted, found, token, reason)
 
 
@@ -153,21 +153,6 @@ def _request_token(cluster: Cluster, wanted: Wanted) -> str:
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
     path = f"/api/v1/namespaces/{wanted.namespace}/serviceaccounts/{wanted.service_account}/token"
     return str(cluster.request("POST", path, body)["status"]["token"])
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise LabError(attempted=f"Write {path}", seen=str(error)) from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(temporary).replace(path)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise LabError(attempted=f"Write {path}", seen=str(error)) from error
 
 
 def _result(wanted: Wanted, found: Found | None, token: str, reason: str) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.edgelab.akri.plugins.module_utils._files import cannot_write, write_whole
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_end import end
-from ansible_collections.edgelab.akri.plugins.module_utils._lab_files import cannot_write, write_whole
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_lock import Holder, alone, check, take
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_ports import choose, is_free
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ansible_collections.edgelab.akri.plugins.module_utils._lab_files import write_whole
+from ansible_collections.edgelab.akri.plugins.module_utils._files import write_whole
 
 try:
     from edgelab.core.errors import LabError

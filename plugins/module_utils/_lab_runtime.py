@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.edgelab.akri.plugins.module_utils._lab_files import cannot_write, write_whole
+from ansible_collections.edgelab.akri.plugins.module_utils._files import cannot_write, write_whole
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_lock import alone
 
 with contextlib.suppress(ImportError):  # the module that uses this says that the runtime is missing

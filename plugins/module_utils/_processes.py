@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.edgelab.akri.plugins.module_utils._lab_files import cannot_write
+from ansible_collections.edgelab.akri.plugins.module_utils._files import cannot_write
 from ansible_collections.edgelab.akri.plugins.module_utils._processes_fingerprint import Digests, fingerprint
 from ansible_collections.edgelab.akri.plugins.module_utils._processes_model import (
     Found,

@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.edgelab.akri.plugins.module_utils._lab_files import write_whole
+from ansible_collections.edgelab.akri.plugins.module_utils._files import write_whole
 from ansible_collections.edgelab.akri.plugins.module_utils._processes_model import Process
 
 ABSENT = "absent"

@@ -20,7 +20,7 @@ import xmlrpc.client
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.edgelab.akri.plugins.module_utils._lab_files import write_whole
+from ansible_collections.edgelab.akri.plugins.module_utils._files import write_whole
 from ansible_collections.edgelab.akri.plugins.module_utils._processes_model import Places, supervisord_section
 
 try:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.edgelab.akri.plugins.module_utils import _certificates as subject
-from ansible_collections.edgelab.akri.plugins.module_utils import _lab_files
+from ansible_collections.edgelab.akri.plugins.module_utils import _files
 from edgelab.core.errors import LabError
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -231,9 +231,9 @@ def test_a_full_disk_leaves_a_state_that_the_next_run_repairs(tmp_path: Path, mo
 
     def full(path: Path, text: str, mode: int) -> None:
         if len(written) == 3:
-            raise _lab_files.cannot_write(path, OSError(28, "No space left on device"))
+            raise _files.cannot_write(path, OSError(28, "No space left on device"))
         written.append(path)
-        _lab_files.write_whole(path, text, mode)
+        _files.write_whole(path, text, mode)
 
     with monkeypatch.context() as patch:
         patch.setattr(subject, "write_whole", full)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.edgelab.akri.plugins.module_utils import _files as files
 from ansible_collections.edgelab.akri.plugins.module_utils import _lab as subject
-from ansible_collections.edgelab.akri.plugins.module_utils import _lab_files as files
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_lock import Holder
 from edgelab.core.errors import LabError
 from edgelab.core.layout import Layout, layout
@@ -199,7 +199,7 @@ def test_interrupted_removal_is_finished(lab: Layout) -> None:
 FILL = """
 import os, sys
 from pathlib import Path
-from ansible_collections.edgelab.akri.plugins.module_utils._lab_files import write_whole
+from ansible_collections.edgelab.akri.plugins.module_utils._files import write_whole
 directory = Path(sys.argv[1])
 (directory / "file").write_text("before")
 try:

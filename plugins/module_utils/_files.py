@@ -1,34 +1,26 @@
 # Copyright (c) 2026, The edgelab.akri authors
 # SPDX-License-Identifier: Apache-2.0
 # Private to this collection: may change at any time.
-"""Files written whole: others see the old content or the new, never a part; nor does a full disk leave one."""
+"""Files written whole, and what to tell people when they cannot be: above all, which file system is full."""
 
 from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 with suppress(ImportError):  # the module that uses this says that the runtime is missing
     from edgelab.core.errors import LabError
+    from edgelab.service import files
 
 
 def write_whole(path: Path, text: str, mode: int = 0o600) -> None:
-    """Write a file by way of a temporary one in the same directory. Raises LabError when it cannot be written."""
-    temporary = None
+    """Put text in place of a file, in a directory that is made if need be. Raises LabError; the old file stays then."""
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.write_whole(path, text.encode(), mode=mode)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         raise cannot_write(path, error) from error
 
 
