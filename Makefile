@@ -19,7 +19,7 @@ export no_proxy := $(NO_PROXY)
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up verify down kubeconfig test unit integration molecule lint sanity bench lock wire wasm clean
+.PHONY: help setup setup-dev demo up verify down kubeconfig kubectl test unit integration molecule lint sanity bench lock wire wasm clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,12 +47,16 @@ kubeconfig: ## the path of the kubeconfig, for export KUBECONFIG=$(make -s kubec
 	@$(PYTHON) tools/setup.py --quiet $(VENV) requirements.lock
 	@$(BIN)/edgelab kubeconfig --lab $(LAB)
 
+kubectl: setup ## a kubectl of the control plane's version, where there is none on PATH
+	@$(PLAYBOOK) playbooks/kubectl.yml
+
 test: lint unit integration molecule sanity ## every test
 
 unit: setup-dev ## tests that need no lab
 	@$(BIN)/pytest runtime/tests tests/unit $(ARGS)
 
 integration: setup-dev ## tests on a real lab
+	@command -v kubectl >/dev/null || $(MAKE) --no-print-directory kubectl
 	@$(BIN)/pytest tests/integration $(ARGS)
 
 molecule: setup-dev ## a scenario per role
