@@ -1,6 +1,7 @@
 """Pulling modules over HTTP, from a registry that can be told to misbehave."""
 
 import asyncio
+import contextlib
 import hashlib
 import http.server
 import json
@@ -215,29 +216,29 @@ async def test_what_cannot_run_here_is_told(
     assert kept(tmp_path) == []
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def no_room() -> Iterator[None]:
-    """No file can become larger than 40 bytes, as on a disk that is full."""
+    """No file can become larger than 40 bytes, as on a disk that is full; not even the log of these tests."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (40, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.usefixtures("no_room")
 async def test_a_full_disk_leaves_nothing_behind(registry: Registry, images: Images, tmp_path: Path) -> None:
     registry.push("v1", wasmtime.wat2wasm(f'(module (func (export "_start")) (func (export "{"x" * 99}")))'))
-    with pytest.raises(ImageError, match="too large"):
+    with pytest.raises(ImageError, match="too large"), no_room():
         await pull(images, registry)
     assert kept(tmp_path) == []
 
 
-@pytest.mark.usefixtures("no_room")
 async def test_a_disk_that_is_full_when_the_module_is_compiled(
     registry: Registry, images: Images, tmp_path: Path
 ) -> None:
     registry.push("v1", wasmtime.wat2wasm('(module (func (export "_start")))'))
-    with pytest.raises(ImageError, match="Compiling it failed"):
+    with pytest.raises(ImageError, match="Compiling it failed"), no_room():
         await pull(images, registry)
     assert kept(tmp_path) == []
 
