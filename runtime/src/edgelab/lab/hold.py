@@ -137,7 +137,7 @@ def start(program: list[str], record: str, fingerprint: str, log: int) -> int:
 def _leave_supervisor(log: int) -> None:
     os.setsid()
     signal.set_wakeup_fd(-1)
-    # What is ignored stays ignored in the program: Python ignores SIGPIPE and SIGXFSZ, a shell's `&` SIGINT and SIGQUIT.
+    # What is ignored stays so in the program: Python ignores SIGPIPE and SIGXFSZ, a shell's `&` SIGINT and SIGQUIT.
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
