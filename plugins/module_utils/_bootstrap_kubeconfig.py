@@ -32,7 +32,9 @@ with contextlib.suppress(ImportError):  # _kube names what is missing
 _ALPHABET = string.ascii_lowercase + string.digits
 _USER = "bootstrap"
 _LEFT_AT_LEAST = timedelta(minutes=5)
-_MOVED = "its cluster differs"
+_MODE = 0o600
+_ABSENT = "there is no such file"
+_NO_IDENTITY = "there is no identity"
 _DATE = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -52,10 +54,11 @@ def why_renew(identity: str, bootstrap: str, secret: Object | None, now: datetim
     identity: what is wrong with the node's identity, empty when nothing is; bootstrap: what is wrong with the file.
     """
     if not identity:
-        # A node with an identity needs no token, but it reads in this file where the API server is.
-        return bootstrap if bootstrap == _MOVED else ""
-    if bootstrap:
-        return bootstrap
+        # A node with an identity needs no token, but if there is this file it reads there where the API server is.
+        return "" if bootstrap == _ABSENT else bootstrap
+    if bootstrap or identity != _NO_IDENTITY:
+        # The node asks for an identity when it starts, and a new file makes it start.
+        return bootstrap or identity
     if secret is None:
         return "its token has expired"
     expires = datetime.strptime(_decoded(secret, "expiration"), _DATE).replace(tzinfo=UTC)
@@ -69,7 +72,7 @@ def identity_fault(path: Path, ca: bytes, now: datetime) -> str:
         certificate = x509.load_pem_x509_certificate(pem)
         certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(ca))
     except FileNotFoundError:
-        return "there is no identity"
+        return _NO_IDENTITY
     except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
         return "the identity cannot be read"
     except InvalidSignature:
@@ -166,10 +169,13 @@ def _document(path: Path) -> Any:
 
 
 def _file_fault(path: Path, expected: Object) -> str:
-    found = _document(path)
-    if found is None:
-        return "there is no such file"
-    return "" if found == expected else _MOVED
+    try:
+        mode = path.stat().st_mode & 0o7777
+    except FileNotFoundError:
+        return _ABSENT
+    if _document(path) != expected:
+        return "its cluster differs, or it is damaged"
+    return "" if mode == _MODE else f"its mode is {mode:04o}"
 
 
 def _token_of(path: Path) -> str:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+NO_IDENTITY = "there is no identity"
 
 
 class Authority:
@@ -71,11 +72,12 @@ def served(expires: datetime) -> dict[str, object]:
     ("identity", "file", "secret", "reason"),
     [
         ("", "there is no such file", None, ""),
-        ("", "its cluster differs", None, "its cluster differs"),
-        ("none", "there is no such file", None, "there is no such file"),
-        ("none", "", None, "its token has expired"),
-        ("none", "", served(NOW + timedelta(minutes=4)), "its token is about to expire"),
-        ("none", "", served(NOW + timedelta(minutes=6)), ""),
+        ("", "its mode is 0644", None, "its mode is 0644"),
+        (NO_IDENTITY, "there is no such file", None, "there is no such file"),
+        ("the identity has expired", "", served(NOW + timedelta(minutes=6)), "the identity has expired"),
+        (NO_IDENTITY, "", None, "its token has expired"),
+        (NO_IDENTITY, "", served(NOW + timedelta(minutes=4)), "its token is about to expire"),
+        (NO_IDENTITY, "", served(NOW + timedelta(minutes=6)), ""),
     ],
 )
 def test_when_a_token_is_needed(identity: str, file: str, secret: dict[str, object] | None, reason: str) -> None:
