@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Makes a bootstrap token and writes a self-contained kubeconfig with it (mode 0600), unless the node has an identity
     already, that is, unless the kubeconfig O(identity) holds a client certificate of this cluster that is valid.
-  - A file that is there in spite of it, but is damaged, open to others or of another cluster, is written anew too, since
+  - A file that is there in spite of it, but is damaged, open to others or of another cluster, is written anew too, as
     the node reads in it where the API server is. An identity that is no good asks for a new file in any case. The node
     asks for an identity when it starts, so restart it when this module reports a change.
   - The token is good for joining only, and Kubernetes deletes it when it expires. It is never shown or returned.
