@@ -1,7 +1,8 @@
 """`make bench`: how long things take and what they weigh. Prints a table, writes bench-results/bench.json.
 
-Each figure is the median of repeated runs on a lab of its own, beside the aim and, where the original chain (Krustlet,
-Akri 0.13.26 and their Wasm demo) was measured on a machine of the same size, its figure. Nothing is asserted.
+Each figure is the median of repeated runs on labs of its own, beside the aim and, where the original chain (Krustlet,
+Akri 0.13.26 and their Wasm demo) was measured on a machine of the same size, its figure. Nothing is asserted. A busy
+machine shows in the spread and in the load that the JSON file has.
 
     bench.py [--repeat N] [--cold] [--only NAME]...
 
@@ -12,35 +13,18 @@ import argparse
 import json
 import os
 import platform
-import shutil
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+import control_plane
 import latency
 import weight
+from figure import Figure, timed
 from labkit import ROOT, Lab
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured thing: the samples, what we aim at and what the original did; unit says of what."""
-
-    name: str
-    unit: str
-    samples: list[float]
-    aim: float | None = None
-    original: float | None = None
-
-    @property
-    def median(self) -> float:
-        """Median of the samples."""
-        return statistics.median(self.samples)
 
 
 def main() -> int:
@@ -48,23 +32,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure a lab.")
     parser.add_argument("--repeat", type=int, default=3, metavar="N", help="runs of each whole-lab figure (default 3)")
     parser.add_argument("--cold", action="store_true", help="also build everything from empty caches")
-    parser.add_argument("--only", action="append", choices=sorted(GROUPS), help="one group of figures (repeatable)")
+    parser.add_argument("--only", action="append", choices=GROUPS, help="one group of figures (repeatable)")
     options = parser.parse_args()
+    load = os.getloadavg()
     figures: list[Figure] = []
     for name in options.only or GROUPS:
-        for figure in GROUPS[name](options):
-            figures.append(figure)
-            sys.stdout.write(row(figure) + "\n")
-            sys.stdout.flush()
-    save(figures)
+        for figure in GROUPS[name](options.repeat):
+            _show(figure, figures)
+    if options.cold:
+        _show(Figure("make demo from empty caches", "s", [_cold_demo()], aim=720), figures)
+    _save(figures, load)
     return 0
 
 
-def whole_lab(options: argparse.Namespace) -> Iterator[Figure]:
-    """make demo and make down, from nothing and on a running lab."""
+def _whole_lab(repeat: int) -> Iterator[Figure]:
+    """The playbooks of make demo and make down, from nothing and on a running lab."""
     first, second, down = [], [], []
-    for turn in range(options.repeat):
-        lab = bench_lab(f"whole-{turn}")
+    for turn in range(repeat):
+        lab = _lab(f"whole-{turn}")
         first.append(timed(partial(lab.playbook, "site.yml")))
         second.append(timed(partial(lab.playbook, "site.yml")))
         down.append(timed(partial(lab.playbook, "down.yml")))
@@ -72,12 +57,28 @@ def whole_lab(options: argparse.Namespace) -> Iterator[Figure]:
     yield Figure("demo, binaries cached, no lab", "s", first, aim=45)
     yield Figure("demo again, nothing to change", "s", second, aim=15)
     yield Figure("down", "s", down, aim=10)
-    if options.cold:
-        yield Figure("demo from empty caches", "s", [cold_demo()], aim=720)
 
 
-def cold_demo() -> float:
-    """`make demo` in a fresh clone with empty caches of every kind."""
+def _control_plane(repeat: int) -> Iterator[Figure]:
+    yield from control_plane.measure([_lab(f"plane-{turn}") for turn in range(repeat)])
+
+
+def _running_lab(repeat: int) -> Iterator[Figure]:
+    """Latencies and weights on one running lab."""
+    lab = _lab("running")
+    try:
+        lab.playbook("site.yml")
+        yield from latency.measure(lab, turns=repeat * 5)
+        yield from weight.measure(lab)
+    finally:
+        lab.remove()
+
+
+GROUPS = {"whole": _whole_lab, "control-plane": _control_plane, "running": _running_lab}
+
+
+def _cold_demo() -> float:
+    """Seconds of `make demo` in a fresh clone with empty caches of every kind."""
     with tempfile.TemporaryDirectory(prefix="edgelab-cold-") as scratch:
         home = Path(scratch)
         lab = Lab(home=home, name="cold")
@@ -90,56 +91,30 @@ def cold_demo() -> float:
         }
         command = ["make", "-C", str(home / "clone"), "LAB=cold"]
         try:
-            return timed(lambda: lab.run([*command, "demo"], extra=empty))
+            return timed(partial(lab.run, [*command, "demo"], extra=empty))
         finally:
             lab.run([*command, "down"], extra=empty, check=False)
 
 
-def running_lab(options: argparse.Namespace) -> Iterator[Figure]:
-    """Latencies and weights on one running lab."""
-    lab = bench_lab("running")
-    lab.playbook("site.yml")
-    try:
-        for name, (samples, aim, original) in latency.measure(lab, turns=options.repeat * 4).items():
-            yield Figure(name, "s", samples, aim, original)
-        for name, (samples, aim, original, unit) in weight.measure(lab).items():
-            yield Figure(name, unit, samples, aim, original)
-    finally:
-        lab.remove()
-
-
-GROUPS = {"whole": whole_lab, "running": running_lab}
-
-
-def bench_lab(name: str) -> Lab:
+def _lab(name: str) -> Lab:
     """A lab of the benchmark's own."""
     return Lab(home=Path(tempfile.mkdtemp(prefix="edgelab-bench-")), name=f"bench-{name}")
 
 
-def timed(action: Callable[[], object]) -> float:
-    """Seconds that an action takes."""
-    start = time.monotonic()
-    action()
-    return time.monotonic() - start
+def _show(figure: Figure, figures: list[Figure]) -> None:
+    figures.append(figure)
+    sys.stdout.write(figure.row() + "\n")
+    sys.stdout.flush()
 
 
-def row(figure: Figure) -> str:
-    """One line of the table."""
-    aim = f"aim {figure.aim:g}" if figure.aim is not None else ""
-    original = f"original {figure.original:g}" if figure.original is not None else ""
-    spread = f"{min(figure.samples):.2f}-{max(figure.samples):.2f}"
-    name = f"{figure.name} [{figure.unit}]"
-    return f"{name:<55} {figure.median:>9.2f}   ({spread}, n={len(figure.samples)})   {aim:<10} {original}".rstrip()
-
-
-def save(figures: list[Figure]) -> None:
+def _save(figures: list[Figure], load: tuple[float, float, float]) -> None:
     """Write the figures and the machine they were measured on."""
     machine = {
         "processors": os.cpu_count(),
         "memory_mb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
+        "load_before": load,
         "kernel": platform.release(),
         "python": platform.python_version(),
-        "go": shutil.which("go") is not None,
     }
     path = ROOT / "bench-results" / "bench.json"
     path.parent.mkdir(exist_ok=True)

@@ -1,4 +1,7 @@
-"""How fast a device becomes a running broker, and how fast it goes; how fast a bound Pod runs."""
+"""How fast a device becomes a running broker, and how fast it goes; how fast a bound Pod runs.
+
+Seen as any client sees it: through a watch that is open before the device is plugged or the Pod created.
+"""
 
 import asyncio
 import contextlib
@@ -10,115 +13,128 @@ from typing import Any
 from edgelab.core.model import Instance
 from edgelab.kube.client import Instances, connect
 from edgelab.kube.follow import Event, follow
+from figure import Figure
 from labkit import Lab
 from lightkube import AsyncClient
 from lightkube.models.core_v1 import Container, PodSpec, Toleration
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 
-Samples = tuple[list[float], float | None, float | None]
 Seen = Callable[[Event], bool]
 
 INSTANCE = "akri-debug-echo-aae70c"
 BROKER = f"krustlet-wasi-{INSTANCE}-pod"
+NAMESPACE = "default"
 ARCH = "wasm32-wasi"
 
 
-def measure(lab: Lab, *, turns: int) -> dict[str, Samples]:
-    """Samples, aim and the original's median of each latency, in seconds."""
+def measure(lab: Lab, *, turns: int) -> list[Figure]:
+    """Latencies on a running lab with the demo in it, in seconds; each turn is one sample of each."""
     return asyncio.run(_measure(lab, turns))
 
 
-async def _measure(lab: Lab, turns: int) -> dict[str, Samples]:
+async def _measure(lab: Lab, turns: int) -> list[Figure]:
     client = connect(lab.layout.kubeconfig)
     availability = lab.layout.handlers / "debugEcho" / "debug-echo-availability.txt"
+    image = (await client.get(Pod, "wasi-debug-echo", namespace=NAMESPACE)).spec.containers[0].image
     plugged, unplugged, started = [], [], []
-    image = (await client.get(Pod, "wasi-debug-echo", namespace="default")).spec.containers[0].image
     for turn in range(turns):
         unplugged.append(await _unplug(client, availability))
         plugged.append(await _plug(client, availability))
-        started.append(await _start(client, image, turn))
-    return {
-        "device unplugged to Instance gone, through the Wasm handler": (unplugged, 0.3, 5.7),
-        "device plugged to broker running, through the Wasm handler": (plugged, 0.8, 6.37),
-        "Wasm Pod bound to running, module cached": (started, 0.2, 1.16),
-    }
+        started.append(await _start(client, image, f"bench-{turn}"))
+    return [
+        Figure("device plugged to broker running, through the Wasm handler", "s", plugged, aim=0.8, original=6.37),
+        Figure("device unplugged to Instance gone, through the Wasm handler", "s", unplugged, aim=0.3, original=5.7),
+        Figure("Wasm Pod bound to running, module cached", "s", started, aim=0.2, original=1.16),
+    ]
 
 
 async def _unplug(client: AsyncClient, availability: Path) -> float:
-    async with _watching(
-        client, Instances, lambda e: e.type == "deleted" and e.object.metadata.name == INSTANCE
-    ) as gone:
+    async with (
+        _moment(client, Instances, lambda event: _deleted(event, INSTANCE)) as gone,
+        _moment(client, Pod, lambda event: _deleted(event, BROKER)) as broker_gone,
+    ):
         start = time.monotonic()
         availability.write_text("OFFLINE")
         seconds = await gone - start
-    async with _watching(client, Pod, lambda e: e.type == "listed") as listed:
-        await listed
+        await broker_gone
     return seconds
 
 
 async def _plug(client: AsyncClient, availability: Path) -> float:
-    async with _watching(client, Pod, lambda e: _runs(e, BROKER)) as running:
+    async with (
+        _moment(client, Pod, lambda event: _runs(event, BROKER)) as running,
+        _moment(client, Instances, _in_use) as used,
+    ):
         start = time.monotonic()
         availability.write_text("ONLINE")
         seconds = await running - start
-    async with _watching(client, Instances, _in_use) as used:
         await used
     return seconds
 
 
-async def _start(client: AsyncClient, image: str | None, turn: int) -> float:
-    name = f"bench-{turn}"
-    pod = Pod(
-        metadata=ObjectMeta(name=name, namespace="default"),
+async def _start(client: AsyncClient, image: str | None, name: str) -> float:
+    async with (
+        _moment(client, Pod, lambda event: _bound(event, name)) as bound,
+        _moment(client, Pod, lambda event: _runs(event, name)) as running,
+    ):
+        await client.create(_pod(name, image))
+        seconds = await running - await bound
+    async with _moment(client, Pod, lambda event: _deleted(event, name)) as gone:
+        await client.delete(Pod, name, namespace=NAMESPACE)
+        await gone
+    return seconds
+
+
+def _pod(name: str, image: str | None) -> Pod:
+    # Removed at once: the guest would not end within the grace period on its own.
+    return Pod(
+        metadata=ObjectMeta(name=name, namespace=NAMESPACE),
         spec=PodSpec(
             containers=[Container(name="guest", image=image)],
             terminationGracePeriodSeconds=0,
             nodeSelector={"kubernetes.io/arch": ARCH},
-            tolerations=[Toleration(key="kubernetes.io/arch", operator="Exists")],
+            tolerations=[Toleration(operator="Exists")],
         ),
     )
-    bound_seen: list[float] = []
 
-    def runs(event: Event) -> bool:
-        if event.type != "listed" and event.object.metadata.name == name and event.object.spec.nodeName:
-            bound_seen.append(time.monotonic())
-        return _runs(event, name)
 
-    async with _watching(client, Pod, runs) as running:
-        await client.create(pod)
-        seconds = await running - bound_seen[0]
-    await client.delete(Pod, name, namespace="default")
-    return seconds
+def _deleted(event: Event, name: str) -> bool:
+    return event.type == "deleted" and event.object.metadata.name == name
+
+
+def _bound(event: Event, name: str) -> bool:
+    return event.object is not None and event.object.metadata.name == name and bool(event.object.spec.nodeName)
 
 
 def _runs(event: Event, name: str) -> bool:
-    if event.type == "listed" or event.object.metadata.name != name:
+    if event.object is None or event.type == "deleted" or event.object.metadata.name != name:
         return False
     statuses = (event.object.status and event.object.status.containerStatuses) or []
     return bool(statuses) and all(status.state.running for status in statuses)
 
 
 def _in_use(event: Event) -> bool:
-    return event.object is not None and bool(Instance.from_dict(event.object).device_usage)
+    return event.object is not None and any(Instance.from_dict(event.object).device_usage.values())
 
 
 @contextlib.asynccontextmanager
-async def _watching(client: AsyncClient, resource: Any, seen: Seen) -> AsyncIterator["asyncio.Future[float]"]:
-    """A future of the moment when an event is seen; the watch is established before the block begins."""
+async def _moment(client: AsyncClient, resource: Any, seen: Seen) -> AsyncIterator["asyncio.Future[float]"]:
+    """A future of the moment when an event is seen; everything has been listed once before the block begins."""
     moment: asyncio.Future[float] = asyncio.get_running_loop().create_future()
     listed = asyncio.Event()
 
     async def watch() -> None:
-        async for event in follow(client, resource, selectors={"namespace": "default"}):
-            if seen(event) and not moment.done():
-                moment.set_result(time.monotonic())
+        async for event in follow(client, resource, selectors={"namespace": NAMESPACE}):
             if event.type == "listed":
                 listed.set()
+            elif seen(event) and not moment.done():
+                moment.set_result(time.monotonic())
 
-    task = asyncio.create_task(watch())
-    await listed.wait()
-    try:
-        yield moment
-    finally:
-        task.cancel()
+    async with asyncio.timeout(60):
+        task = asyncio.create_task(watch())
+        try:
+            await listed.wait()
+            yield moment
+        finally:
+            task.cancel()
