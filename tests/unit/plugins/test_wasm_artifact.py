@@ -118,6 +118,7 @@ def test_without_its_ca_there_is_no_registry_yet(tmp_path: Path) -> None:
 def test_loopback_is_never_asked_for_through_a_proxy(
     monkeypatch: pytest.MonkeyPatch, address: str, before: str, after: str
 ) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.setenv("no_proxy", before)
     _wasm_registry.Registry(address, None)
     assert os.environ["no_proxy"] == after
