@@ -51,7 +51,7 @@ class PodState:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """When a held slot was last listed (or first looked for), and the Pod that used it then."""
+    """When a held slot was last listed for a Pod that runs (or first looked for), and that Pod."""
 
     at: float
     pod: Key | None = None
@@ -95,15 +95,23 @@ def judge(
     for slot, card in held.items():
         sighting = before.get(slot, Sighting(now))
         if card in listed:
-            pod = listed[card]
-            uid = sighting.uid if sighting.pod == pod and sighting.uid else _uid(pods, pod)
-            sighting = Sighting(now, pod, uid)
-            pending = pending or (bool(uid) and _ended(sighting, pods))
-        elif (sighting.uid and _ended(sighting, pods)) or now - sighting.at >= patience:
+            sighting = _listed(sighting, listed[card], pods, now, patience)
+            pending = pending or (_ended(sighting, pods) and now - sighting.at < patience)
+        elif _ended(sighting, pods) or now - sighting.at >= patience:
             free.add(slot)
             continue
         sightings[slot] = sighting
     return Verdict(frozenset(free), sightings, pending)
+
+
+def _listed(before: Sighting, pod: Key, pods: Mapping[Key, PodState], now: float, patience: float) -> Sighting:
+    uid = _uid(pods, pod)
+    # A kubelet lists the devices of an ended Pod a moment longer. But a slot may also have passed to a new Pod of the
+    # same name without being seen free in between: patience tells.
+    lingers = uid in ("", before.uid) or now - before.at < patience
+    if before.pod == pod and _ended(before, pods) and lingers:
+        return before
+    return Sighting(now, pod, uid)
 
 
 def _uid(pods: Mapping[Key, PodState], key: Key) -> str:
@@ -112,7 +120,9 @@ def _uid(pods: Mapping[Key, PodState], key: Key) -> str:
 
 
 def _ended(sighting: Sighting, pods: Mapping[Key, PodState]) -> bool:
-    pod = pods.get(sighting.pod) if sighting.pod else None
+    if sighting.pod is None or not sighting.uid:
+        return False
+    pod = pods.get(sighting.pod)
     return pod is None or pod.uid != sighting.uid or pod.ended
 
 

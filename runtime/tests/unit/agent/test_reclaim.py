@@ -61,6 +61,25 @@ def test_the_slot_of_a_pod_that_ended_is_freed_at_once(end: PodState | None) -> 
     assert rounds.look(listed=False, pod=end)
 
 
+def test_a_slot_that_passed_to_a_pod_of_the_same_name_is_that_pods() -> None:
+    rounds, successor = Rounds(), PodState("p-2", ended=False)
+    rounds.look(listed=True, pod=RUNNING)
+    rounds.look(listed=True, pod=successor, after=19.9)
+    assert rounds.verdict.pending
+    rounds.look(listed=True, pod=successor, after=0.1)
+    assert not rounds.verdict.pending
+    assert not rounds.look(listed=False, pod=successor, after=19.9)
+
+
+@pytest.mark.parametrize("end", [None, ENDED])
+def test_a_kubelet_that_lists_an_ended_pod_for_long_is_asked_less_often(end: PodState | None) -> None:
+    rounds = Rounds()
+    rounds.look(listed=True, pod=RUNNING)
+    rounds.look(listed=True, pod=end, after=20.0)
+    assert not rounds.verdict.pending
+    assert rounds.look(listed=False, pod=end, after=10.0)
+
+
 def test_a_kubelet_that_lists_nothing_for_a_moment_frees_nothing() -> None:
     rounds = Rounds()
     rounds.look(listed=True, pod=RUNNING)
