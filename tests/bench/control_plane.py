@@ -45,16 +45,17 @@ def _until_usable(lab: Lab) -> float:
     command = ["ansible-playbook", str(PLAYBOOK), "-e", json.dumps({"lab_name": lab.name})]
     with ThreadPoolExecutor(max_workers=1) as background:
         playbook = background.submit(lab.run, command)
-        etcd = eventually(lambda: _check(playbook) or lab.pid("etcd"), within=60, what="etcd to start")
+        etcd = eventually(lambda: _failed(playbook) or lab.pid("etcd"), within=60, what="etcd to start")
         client = Client(KubeConfig.from_file(lab.layout.kubeconfig).get(), trust_env=False)
-        eventually(lambda: _check(playbook) or _takes_pods(client), within=60, what="a Pod to be accepted")
+        eventually(lambda: _failed(playbook) or _takes_pods(client), within=60, what="a Pod to be accepted")
         return time.clock_gettime(time.CLOCK_BOOTTIME) - int(stat(etcd)[19]) / TICKS
 
 
-def _check(playbook: Future[Result]) -> None:
-    """Raise what the playbook failed with, if it did."""
+def _failed(playbook: Future[Result]) -> bool:
+    """False, or an exception with the playbook's output."""
     if playbook.done():
         playbook.result()
+    return False
 
 
 def _takes_pods(client: Client) -> bool:

@@ -13,7 +13,7 @@ from figure import Figure
 from labkit import Lab
 
 SECONDS = 60
-SETTLE_SECONDS = 10
+SETTLE_SECONDS = 30
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 OURS = ("node", "agent", "controller", "proxy")
 TICKS = os.sysconf("SC_CLK_TCK")
