@@ -34,9 +34,20 @@ def empty_lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def kubeconfig(lab: Lab) -> Path:
-    """The administrator's kubeconfig of the running lab."""
-    return lab.layout.kubeconfig
+def bare_lab() -> Iterator[Lab]:
+    """A running lab without a demo, for tests that bring nodes, agents and Configurations of their own."""
+    made = new_lab("bare")
+    made.playbook("up.yml")
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(bare_lab: Lab) -> Path:
+    """The administrator's kubeconfig of the bare lab."""
+    return bare_lab.layout.kubeconfig
 
 
 @pytest.fixture(scope="session")
