@@ -9,7 +9,7 @@ import contextlib
 import datetime
 import logging
 import ssl
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from pathlib import Path
 
 from aiohttp import web
@@ -142,16 +142,18 @@ def _container_logs(logs: PodLogs) -> Handler:
     return container_logs
 
 
-async def _send(request: web.Request, texts: AsyncIterator[bytes]) -> web.StreamResponse:
+async def _send(request: web.Request, texts: AsyncGenerator[bytes, None]) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
     await response.prepare(request)
-    async for text in texts:
-        await response.write(text)
+    # A reader who leaves ends this task: the log must be let go then, not when the garbage is collected.
+    async with contextlib.aclosing(texts):
+        async for text in texts:
+            await response.write(text)
     await response.write_eof()
     return response
 
 
-async def _texts(path: Path, wanted: LogOptions, ended: Awaitable[None] | None) -> AsyncIterator[bytes]:
+async def _texts(path: Path, wanted: LogOptions, ended: Awaitable[None] | None) -> AsyncGenerator[bytes, None]:
     """The text of a log: what is there, then, if an end is given to wait for, what comes until then."""
     renderer = Renderer(wanted)
     with contextlib.closing(Tail(path)) as tail, contextlib.ExitStack() as stack:
@@ -165,8 +167,10 @@ async def _texts(path: Path, wanted: LogOptions, ended: Awaitable[None] | None) 
         stack.callback(over.cancel)
         while not renderer.exhausted:
             news = asyncio.ensure_future(watch.changed())
-            done, _pending = await asyncio.wait((over, news), return_when=asyncio.FIRST_COMPLETED)
-            news.cancel()
+            try:
+                done, _pending = await asyncio.wait((over, news), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                news.cancel()
             yield renderer.text(selected(tail.lines(), wanted))
             if over in done or (news in done and news.exception()):
                 return
