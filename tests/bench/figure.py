@@ -25,7 +25,8 @@ class Figure:
         """One line of the table."""
         aim = f"aim {self.aim:g}" if self.aim is not None else ""
         original = f"original {self.original:g}" if self.original is not None else ""
-        spread = f"({min(self.samples):.2f}-{max(self.samples):.2f}, n={len(self.samples)})"
+        several = len(self.samples) > 1
+        spread = f"({min(self.samples):.2f}-{max(self.samples):.2f}, n={len(self.samples)})" if several else ""
         return (
             f"{self.name + ' [' + self.unit + ']':<66} {self.median:>8.2f}  {spread:<22} {aim:<9} {original}".rstrip()
         )
