@@ -73,9 +73,10 @@ def apply(lab: Lab, directory: Path, *bodies: dict[str, Any]) -> None:
 
 
 def container(lab: Lab, name: str) -> dict[str, Any]:
-    """Status of a Pod's one container; empty before there is one."""
-    statuses = lab.get("pod", name)["status"].get("containerStatuses") or [{}]
-    status: dict[str, Any] = statuses[0]
+    """Status of a Pod's one container; empty before there is one, or a Pod."""
+    found = lab.kubectl("get", "pod", name, "-o", "json", "--ignore-not-found")
+    statuses = json.loads(found)["status"].get("containerStatuses") if found else None
+    status: dict[str, Any] = (statuses or [{}])[0]
     return status
 
 
