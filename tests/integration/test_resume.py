@@ -186,15 +186,15 @@ def test_a_full_disk_is_named_and_the_next_run_completes(empty_lab: Lab) -> None
     disk = empty_lab.layout.state.parent
     disk.mkdir(parents=True)
     variables = json.dumps({"lab_name": empty_lab.name})
-    with mounted(disk, "64k") as (enter, root):
+    with full_disk(disk) as (enter, filler):
         full = empty_lab.run([*enter, "ansible-playbook", "site.yml", "-e", variables], check=False)
         assert full.status != 0
         assert f"No space left on device: the file system mounted at {disk}" in full.output
-        written = [path for path in (root / disk.relative_to("/")).rglob("*") if path.is_file()]
+        written = [path for path in filler.parent.rglob("*") if path.is_file() and path != filler]
         assert written
         assert [path for path in written if path.name.startswith(".") or not path.stat().st_size] == []
 
-        empty_lab.run([*enter, "mount", "-o", "remount,size=1g", str(disk)])
+        filler.unlink()
         try:
             empty_lab.run([*enter, "ansible-playbook", "playbooks/up.yml", "-e", variables])
         finally:
@@ -202,17 +202,20 @@ def test_a_full_disk_is_named_and_the_next_run_completes(empty_lab: Lab) -> None
 
 
 @contextlib.contextmanager
-def mounted(directory: Path, size: str) -> Iterator[tuple[list[str], Path]]:
-    """A file system of a size at a directory, in namespaces of its own so that it needs no root.
+def full_disk(directory: Path) -> Iterator[tuple[list[str], Path]]:
+    """A file system with 64 kB left at a directory, in namespaces of its own so that it needs no root.
 
-    Yields the words that run a command in there, in the project's directory, and its root directory as seen from here.
+    Yields the words that run a command in there, in the project's directory, and the file that fills it.
     """
-    script = 'mount -t tmpfs -o size="$1" none "$2" && echo mounted && exec cat'
-    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", size, str(directory)]
+    script = (
+        'mount -t tmpfs -o size=512m none "$1" && fallocate -l $((512 * 1024 - 64))K "$1/filler" '
+        "&& echo mounted && exec cat"
+    )
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", str(directory)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True) as holder:
         assert holder.stdin
         assert holder.stdout
         assert holder.stdout.readline() == "mounted\n"
         enter = ["nsenter", f"--target={holder.pid}", "--user", "--mount", "--wd", "--preserve-credentials"]
-        yield enter, Path(f"/proc/{holder.pid}/root")
+        yield enter, Path(f"/proc/{holder.pid}/root", directory.relative_to("/"), "filler")
         holder.stdin.close()
