@@ -28,6 +28,7 @@ from edgelab.agent.resources import Inventory
 from edgelab.agent.wanted import Offer
 from edgelab.agent.writer import Writer
 from edgelab.core.errors import LabError
+from edgelab.core.layout import Sockets
 from edgelab.core.model import Configuration, Instance
 from edgelab.kube.client import Configurations, Instances
 from edgelab.kube.events import Reporter
@@ -67,7 +68,7 @@ class Agent:
         here = {**_EVERYWHERE, "fields": {"spec.nodeName": settings.node}}
         self._pods = _mirror(client, Pod, pod_state, lambda _key: self._reclaimer.look(), here)
         self._endpoints = Endpoints(settings.state / "handlers.json")
-        self._plugins = Plugins(settings.run / "dp")
+        self._plugins = Plugins(Sockets(settings.run).device_plugins)
         self._offers: dict[Key, Offer] = {}
         writer = Writer(client, settings.node)
         ledger = Ledger(writer, settings.node, self._instances.objects)
@@ -92,7 +93,7 @@ class Agent:
     def _reclaim(self, ledger: Ledger, now: Callable[[], float]) -> Reclaimer:
         return Reclaimer(
             ledger,
-            self._settings.run / "pr" / "kubelet.sock",
+            Sockets(self._settings.run).pod_resources,
             self._pods.objects,
             lambda instance: self._inventory.configuration_of(instance)[1],
             timing=self._settings.timing,
@@ -118,7 +119,7 @@ class Agent:
             await stack.enter_async_context(serve_status(self._settings.run / "agent.sock", operations))
             await stack.enter_async_context(self._plugins)
             stack.push_async_callback(self._discovery.close)
-            registration = self._settings.run / "akri" / "agent-registration.sock"
+            registration = Sockets(self._settings.run).registration
             await stack.enter_async_context(serve_grpc(registration, [Registration(self._endpoints)]))
             async with asyncio.TaskGroup() as tasks:
                 for mirror in (self._configurations, self._instances, self._pods):

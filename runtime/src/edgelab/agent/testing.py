@@ -12,6 +12,7 @@ from pathlib import Path
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 
+from edgelab.core.layout import Sockets
 from edgelab.service.sockets import grpc_channel, serve_grpc
 from edgelab.wire import deviceplugin_pb2 as plugin_wire
 from edgelab.wire import discovery_pb2 as discovery_wire
@@ -82,7 +83,8 @@ class Kubelet(RegistrationBase, PodResourcesListerBase):
     """The device manager of a kubelet: takes registrations, watches each resource, allocates on request."""
 
     def __init__(self, run: Path) -> None:
-        self.plugins, self.pod_resources = run / "dp", run / "pr" / "kubelet.sock"
+        sockets = Sockets(run)
+        self.plugins, self.pod_resources = sockets.device_plugins, sockets.pod_resources
         self.devices: dict[str, dict[str, bool]] = {}
         self.registrations: list[str] = []
         self.in_use: dict[tuple[str, str], list[tuple[str, str]]] = {}

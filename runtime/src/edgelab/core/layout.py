@@ -20,6 +20,38 @@ LONGEST_SOCKET_PATH = 107
 
 
 @dataclass(frozen=True, slots=True)
+class Sockets:
+    """Where in a lab's run directory the processes of the lab meet."""
+
+    run: Path
+
+    @property
+    def handlers(self) -> Path:
+        """Directory in which discovery handlers listen."""
+        return self.run / "akri"
+
+    @property
+    def registration(self) -> Path:
+        """Where discovery handlers register with the agent."""
+        return self.handlers / "agent-registration.sock"
+
+    @property
+    def device_plugins(self) -> Path:
+        """Directory in which device plugins listen."""
+        return self.run / "dp"
+
+    @property
+    def kubelet(self) -> Path:
+        """Where device plugins register with the node."""
+        return self.device_plugins / "kubelet.sock"
+
+    @property
+    def pod_resources(self) -> Path:
+        """The node's pod resources API."""
+        return self.run / "pr" / "kubelet.sock"
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """The directories of one lab and the places in them that more than one part of the lab must agree on."""
 
@@ -59,19 +91,9 @@ class Layout:
         return self.state / "handlers"
 
     @property
-    def registration_socket(self) -> Path:
-        """Where discovery handlers register with the agent; handlers put their own sockets beside it."""
-        return self.run / "akri" / "agent-registration.sock"
-
-    @property
-    def device_plugins(self) -> Path:
-        """Directory of the device plugin sockets; `kubelet.sock` in it is the node's."""
-        return self.run / "dp"
-
-    @property
-    def pod_resources_socket(self) -> Path:
-        """The node's pod resources API."""
-        return self.run / "pr" / "kubelet.sock"
+    def sockets(self) -> "Sockets":
+        """The sockets in the run directory."""
+        return Sockets(self.run)
 
     def status_socket(self, process: str) -> Path:
         """Where a process of the runtime answers questions about itself."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgelab.core.layout import Sockets
 from edgelab.core.model import Device
 from edgelab.discovery.exchange import Exchange
 from edgelab.discovery.file_protocol import read_details, read_output
@@ -38,12 +39,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def proxy(arguments: argparse.Namespace) -> None:
     """Serve, register and answer questions about itself until cancelled."""
-    sockets = arguments.run / "akri"
+    sockets = Sockets(arguments.run)
     registration = Registration(
         name=arguments.handler,
-        endpoint=sockets / f"{arguments.handler}.sock",
+        endpoint=sockets.handlers / f"{arguments.handler}.sock",
         shared=not arguments.local,
-        agent=sockets / "agent-registration.sock",
+        agent=sockets.registration,
     )
     exchange = Exchange(arguments.directory, functools.partial(read_output, quoted=arguments.quoted_ids))
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from lightkube import AsyncClient
 
+from edgelab.core.layout import Sockets
 from edgelab.kube.client import connect
 from edgelab.kube.transport import RenewableTransport
 from edgelab.node.authn import Authorizer
@@ -100,7 +101,7 @@ class _Node:
         self._options, self._client, self._transport = options, client, transport
         settings, state = options.settings, options.state
         news = asyncio.Event()
-        self._devices = DeviceManager(options.run / "dp", state / "devices.json", news.set)
+        self._devices = DeviceManager(Sockets(options.run).device_plugins, state / "devices.json", news.set)
         self._record = NodeRecord(client, settings, state, self._devices.counts, news)
         self._pods = make_pods(client, self._devices)
         authorizer = Authorizer(client, settings.name)
@@ -121,10 +122,11 @@ class _Node:
     async def run(self) -> None:
         """Run every part until one ends with an error or all are cancelled."""
         registration, lister = Registration(self._devices), PodResourcesLister(self._devices)
+        sockets = Sockets(self._options.run)
         async with (
             self._devices,
-            serve_grpc(self._options.run / "dp" / "kubelet.sock", [registration]),
-            serve_grpc(self._options.run / "pr" / "kubelet.sock", [lister]),
+            serve_grpc(sockets.kubelet, [registration]),
+            serve_grpc(sockets.pod_resources, [lister]),
             self._server,
             asyncio.TaskGroup() as tasks,
         ):

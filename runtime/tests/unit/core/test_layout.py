@@ -30,7 +30,7 @@ def test_refuses_what_is_not_a_lab_name(name: str) -> None:
 def test_the_run_directory_leaves_room_for_every_socket(name: str, uid: int) -> None:
     there = layout(name, {"HOME": "/home/" + "x" * 200}, uid)
     assert len(str(there.run)) <= 40
-    longest_plugin = there.device_plugins / ("a" * 63 + ".sock")
+    longest_plugin = there.sockets.device_plugins / ("a" * 63 + ".sock")
     assert len(str(longest_plugin)) <= LONGEST_SOCKET_PATH
 
 
