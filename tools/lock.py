@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = ("runtime/requirements", "requirements", "requirements-dev")
+FILES = ("runtime/requirements", "requirements", "requirements-providers", "requirements-dev")
 OPTIONS = (
     "--universal",
     "--python-version=3.11",

@@ -16,7 +16,7 @@ from labkit import BIN, ROOT, Lab
     ("variables", "message"),
     [
         ({"lab_demo": "nonsense"}, "nonsense"),
-        ({"lab_provider": "nonsense"}, "nonsense"),
+        ({"lab_cluster": "nonsense"}, "nonsense"),
         ({"lab_nmae": "x"}, "lab_nmae"),
         ({"demo_wasm_debug_echo_capacity": "many"}, "demo_wasm_debug_echo_capacity"),
         ({"krustlet_max_pods": "many"}, "krustlet_max_pods"),
