@@ -9,6 +9,8 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Kind, MicroK8s and GCE need more on this machine than the lab of plain processes.
+LOCK := $(if $(filter local,$(PROVIDER)),requirements.lock,requirements-providers.lock)
 PLAYBOOK = $(BIN)/ansible-playbook -i inventories/$(PROVIDER)/hosts.yml -e lab_name=$(LAB) $(ARGS)
 
 # One-byte reads and sources compiled anew at each start would slow every task.
@@ -25,7 +27,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: ## the virtual environment that everything else runs in
-	@$(PYTHON) tools/setup.py $(VENV) requirements.lock
+	@$(PYTHON) tools/setup.py $(VENV) $(LOCK)
 
 setup-dev: setup
 	@$(PYTHON) tools/setup.py $(VENV) requirements-dev.lock
