@@ -11,10 +11,11 @@ from labkit import eventually
 from lightkube import Client, KubeConfig
 from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import Event, Namespace, Node, NodeStatus, Pod, PodStatus, Service
-from lightkube.types import PatchType
+from lightkube.types import CascadeType, PatchType
 
 NAMESPACE = "controller-test"
 NODE = "controller-test-node"
+GONE = "controller-test-node-that-never-was"
 BROKER: dict[str, Any] = {
     "automountServiceAccountToken": False,
     "containers": [
@@ -70,6 +71,21 @@ class World:
     def claim(self, usage: dict[str, Any]) -> None:
         """Claim slots as the agent's device plugin does: without force."""
         self.client.apply(Instances.from_dict(usage), field_manager=f"dp-{NODE}")
+
+    def hold(self, kind: Any, name: str, node: str) -> None:
+        """Add a finalizer as the agent of a node does."""
+        body = kind.from_dict({"metadata": {"name": name, "namespace": NAMESPACE, "finalizers": [node]}})
+        self.client.apply(body, field_manager=f"{node}-fin")
+
+    def let_go(self, kind: Any, name: str) -> None:
+        """Take the finalizer of the node that is there away, as its agent does."""
+        body = kind.from_dict({"metadata": {"name": name, "namespace": NAMESPACE}})
+        self.client.apply(body, field_manager=f"{NODE}-fin")
+
+    def holders(self, kind: Any, name: str) -> list[str] | None:
+        """The finalizers of an object; None when it is gone."""
+        there = found(lambda: self.client.get(kind, name))
+        return None if there is None else sorted(there.metadata.finalizers or [])
 
     def broker(self, instance: str) -> Any:
         """The broker of an Instance, or None."""
@@ -132,6 +148,22 @@ def test_a_broker_comes_when_the_node_offers_the_device_and_goes_with_the_instan
     world.client.delete(Instances, "c-000001")
     eventually(lambda: world.service("c-000001") is None and world.service("c") is None, what="the Services to go")
     eventually(lambda: world.broker("c-000001") is None, what="the broker to go")
+
+
+def test_what_a_vanished_node_holds_can_be_deleted_and_what_others_hold_waits(world: World) -> None:
+    uid = world.configure("c")
+    world.discover("c-000001", "c", uid)
+    for node in (GONE, NODE):
+        world.hold(Configurations, "c", node)
+        world.hold(Instances, "c-000001", node)
+    world.client.delete(Configurations, "c", cascade=CascadeType.BACKGROUND)
+    world.client.delete(Instances, "c-000001")
+    for kind, name in ((Configurations, "c"), (Instances, "c-000001")):
+        eventually(
+            lambda kind=kind, name=name: world.holders(kind, name) == [NODE], what=f"{name} held by {NODE} alone"
+        )
+        world.let_go(kind, name)
+        eventually(lambda kind=kind, name=name: world.holders(kind, name) is None, what=f"{name} to be gone")
 
 
 def test_a_broker_is_replaced_when_it_failed_or_when_its_spec_changed(world: World) -> None:

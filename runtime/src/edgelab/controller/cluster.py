@@ -16,8 +16,8 @@ from lightkube.types import PatchType
 from edgelab.controller.model import Owned
 from edgelab.controller.plan import Plan
 from edgelab.core.errors import LabError
-from edgelab.core.model import Instance, ObjectReference
-from edgelab.kube.client import Instances, is_conflict, is_missing
+from edgelab.core.model import Configuration, Instance, ObjectReference
+from edgelab.kube.client import Configurations, Instances, is_conflict, is_missing
 from edgelab.kube.events import Reporter
 
 FIELD_MANAGER = "akri-controller"
@@ -103,20 +103,30 @@ class Writer:
         log.info("applied %s", _title(body))
         return ""
 
-    async def release(self, instance: Instance, patch: list[dict[str, Any]]) -> None:
-        """Apply a JSON Patch to an Instance; fine when it is gone. Raises LabError when it has changed meanwhile."""
+    async def release(self, owner: Configuration | Instance, patch: list[dict[str, Any]]) -> None:
+        """Apply a JSON Patch; fine when the object is gone. Raises LabError when it has changed meanwhile."""
         try:
             await self._client.patch(
-                Instances,
-                instance.name,
+                Instances if isinstance(owner, Instance) else Configurations,
+                owner.name,
                 patch,
-                namespace=instance.namespace,
+                namespace=owner.namespace,
                 patch_type=PatchType.JSON,
                 field_manager=FIELD_MANAGER,
             )
         except ApiError as error:
             if not is_missing(error):
-                raise LabError(attempted=f"Take a lost node out of {instance.name}", seen=str(error)) from error
+                raise LabError(attempted=f"Take a lost node out of {owner.name}", seen=str(error)) from error
+
+    async def node_exists(self, name: str) -> bool:
+        """Ask the API server itself: the mirror may lag behind a Node that was just made."""
+        try:
+            await self._client.get(Nodes, name)
+        except ApiError as error:
+            if is_missing(error):
+                return False
+            raise
+        return True
 
 
 def _typed(body: dict[str, Any]) -> Any:

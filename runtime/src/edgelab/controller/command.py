@@ -13,7 +13,9 @@ from edgelab.service.status import serve_status
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `edgelab controller`."""
     parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="the lab's run directory")
-    parser.add_argument("--kubeconfig", type=Path, required=True, metavar="FILE", help="identity to work with")
+    parser.add_argument(
+        "--kubeconfig", type=Path, metavar="FILE", help="identity to work with; default: the Pod's service account"
+    )
     parser.add_argument("--verbose", action="store_true", help="log decisions that lead to nothing, too")
 
 
@@ -22,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     return run_service(partial(_serve, arguments.run, arguments.kubeconfig), verbose=arguments.verbose)
 
 
-async def _serve(run_directory: Path, kubeconfig: Path) -> None:
+async def _serve(run_directory: Path, kubeconfig: Path | None) -> None:
     controller = Controller(connect(kubeconfig))
     async with serve_status(run_directory / "controller.sock", {"status": controller.status}):
         await controller.run()

@@ -131,6 +131,8 @@ class Controller:
 
     def _node_changed(self, then: Node | None, now: Node | None) -> None:
         lost = then is not None and then.ready and not (now and now.ready)
+        if now is None and then is not None:
+            self._look_at_held_by(then.name)
         for one in _distinct(then, now):
             for instance in self._instances.objects.values():
                 if not loss.concerns(instance, one.name):
@@ -138,6 +140,14 @@ class Controller:
                 self._workers.add(Work("instance", instance.namespace, instance.name))
                 if lost:
                     self._workers.add(Work("release", instance.namespace, instance.name, one.name))
+
+    def _look_at_held_by(self, node: str) -> None:
+        for configuration in self._configurations.objects.values():
+            if node in configuration.agents:
+                self._workers.add(Work("configuration", configuration.namespace, configuration.name))
+        for instance in self._instances.objects.values():
+            if node in instance.agents:
+                self._workers.add(Work("instance", instance.namespace, instance.name))
 
     async def _handle(self, work: Work) -> None:
         for mirror in self._mirrors:
@@ -152,6 +162,7 @@ class Controller:
 
     async def _look_at_instance(self, work: Work) -> None:
         instance = self._instances.objects.get((work.namespace, work.name))
+        await self._let_go(instance)
         seen = plan.Situation(
             instance=instance,
             configuration=self._configuration_of(instance),
@@ -171,6 +182,7 @@ class Controller:
 
     async def _look_at_configuration(self, work: Work) -> None:
         configuration = self._configurations.objects.get((work.namespace, work.name))
+        await self._let_go(configuration)
         brokers = _of_configuration(work, self._pods.objects.values())
         services = _of_configuration(work, self._services.objects.values())
         wanted = await self._decide(
@@ -198,6 +210,13 @@ class Controller:
         configuration = self._configurations.objects.get((instance.namespace, instance.configuration))
         # Of the same name but not the owner: the Instance belongs to a predecessor and is on its way out.
         return configuration if configuration and configuration.uid in instance.owner_uids else None
+
+    async def _let_go(self, owner: Instance | Configuration | None) -> None:
+        candidates = loss.forsaken(owner, {name for _namespace, name in self._nodes.objects})
+        gone = [name for name in candidates if not await self._writer.node_exists(name)]
+        if owner and gone:
+            log.info("%s %s need not wait for %s, which is gone", type(owner).__name__, owner.name, ", ".join(gone))
+            await self._writer.release(owner, loss.let_go(owner, gone))
 
     async def _release(self, work: Work) -> None:
         instance = self._instances.objects.get((work.namespace, work.name))

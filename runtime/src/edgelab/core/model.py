@@ -61,7 +61,10 @@ class ObjectReference:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A Configuration: which handler to ask, with which details, and what to run for each device."""
+    """A Configuration: which handler to ask, with which details, and what to run for each device.
+
+    `agents` are the nodes whose agents keep it from going away until they have cleaned up.
+    """
 
     name: str
     namespace: str
@@ -69,6 +72,7 @@ class Configuration:
     generation: int
     deleting: bool
     finalizers: tuple[str, ...]
+    agents: tuple[str, ...]
     handler: str
     details: str
     discovery_properties: tuple[Mapping[str, Any], ...]
@@ -101,6 +105,7 @@ class Configuration:
             generation=int(meta.get("generation") or 0),
             deleting=bool(meta.get("deletionTimestamp")),
             finalizers=tuple(meta.get("finalizers") or ()),
+            agents=_agents(meta),
             handler=handler.get("name") or "",
             details=handler.get("discoveryDetails") or "",
             discovery_properties=tuple(handler.get("discoveryProperties") or ()),
@@ -115,13 +120,14 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """An Instance: one device, the nodes that see it and who uses its slots."""
+    """An Instance: one device, the nodes that see it and who uses its slots; `agents` as of a Configuration."""
 
     name: str
     namespace: str
     uid: str
     deleting: bool
     finalizers: tuple[str, ...]
+    agents: tuple[str, ...]
     owner_uids: tuple[str, ...]
     configuration: str
     cdi_name: str
@@ -151,6 +157,7 @@ class Instance:
             uid=meta.get("uid", ""),
             deleting=bool(meta.get("deletionTimestamp")),
             finalizers=tuple(meta.get("finalizers") or ()),
+            agents=_agents(meta),
             owner_uids=_owner_uids(meta.get("ownerReferences") or ()),
             configuration=spec.get("configurationName") or "",
             cdi_name=spec.get("cdiName") or "",
@@ -160,6 +167,12 @@ class Instance:
             nodes=tuple(_strings(spec, "nodes", "spec")),
             device_usage=dict(_mapping(spec, "deviceUsage", "spec")),
         )
+
+
+def _agents(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    # An agent's finalizer is the name of its node, set by field manager NODE-fin; others' finalizers are not its.
+    managers = {entry.get("manager") for entry in meta.get("managedFields") or ()}
+    return tuple(name for name in meta.get("finalizers") or () if f"{name}-fin" in managers)
 
 
 def _mapping(body: Mapping[str, Any], key: str, path: str = "") -> Mapping[str, Any]:

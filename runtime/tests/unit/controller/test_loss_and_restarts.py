@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from edgelab.controller.loss import concerns, release
+from edgelab.controller.loss import concerns, forsaken, let_go, release
 from edgelab.controller.model import Broker
 from edgelab.controller.restarts import LONG_RUN, Restarts
 from edgelab.core.backoff import Backoff
@@ -48,6 +48,29 @@ def test_nothing_of_the_lost_node_and_all_of_the_others_stays(
     spec = patched({"nodes": nodes, "deviceUsage": dict(usage)}, patch)
     assert spec["nodes"] == [node for node in nodes if node != lost]
     assert spec["deviceUsage"] == {slot: use for slot, use in usage.items() if use.split(":")[-1] != lost}
+
+
+def held(*finalizers: str, managers: tuple[str, ...], deleting: bool = True) -> Instance:
+    meta = {
+        "name": "i",
+        "finalizers": list(finalizers),
+        "managedFields": [{"manager": manager} for manager in managers],
+        **({"deletionTimestamp": "2026-01-01T00:00:00Z"} if deleting else {}),
+    }
+    return Instance.from_dict({"metadata": meta, "spec": {}})
+
+
+def test_only_agents_of_nodes_that_are_gone_are_not_waited_for() -> None:
+    found = held("gone", "there", "backup.example/keep", managers=("gone-fin", "there-fin", "there"))
+    assert forsaken(found, {"there"}) == ["gone"]
+    meta = {"metadata": {"finalizers": list(found.finalizers)}}
+    [test, replacement] = let_go(found, ["gone"])
+    assert test == {"op": "test", "path": "/metadata/finalizers", "value": meta["metadata"]["finalizers"]}
+    assert replacement["value"] == ["there", "backup.example/keep"]
+
+
+def test_an_object_that_stays_keeps_its_finalizers() -> None:
+    assert forsaken(held("gone", managers=("gone-fin",), deleting=False), ()) == []
 
 
 def ended(uid: str, *, started: float = 0.0, node: str = "n1") -> Broker:
