@@ -13,7 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--node", required=True, help="name of the Node whose kubelet gets the devices")
     parser.add_argument("--state", required=True, type=Path, metavar="DIR", help="where known handlers are remembered")
     parser.add_argument("--run", required=True, type=Path, metavar="DIR", help="the lab's run directory, for sockets")
-    parser.add_argument("--kubeconfig", required=True, type=Path, metavar="FILE", help="the agent's own identity")
+    parser.add_argument(
+        "--kubeconfig", type=Path, metavar="FILE", help="the agent's identity; default: the Pod's service account"
+    )
     parser.add_argument(
         "--lost-handler-seconds",
         type=float,

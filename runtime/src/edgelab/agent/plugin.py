@@ -32,6 +32,7 @@ if typing.TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KUBELET_SOCKET = "kubelet.sock"
+_OURS = "edgelab-"
 _REGISTER_SECONDS = 10.0
 _AT_ONCE = 32
 _CONNECTS, _CONNECT_PAUSE_SECONDS = 40, 0.05
@@ -126,9 +127,8 @@ class Plugins:
 
     async def __aenter__(self) -> "Plugins":
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for stale in self._directory.glob("*.sock"):
-            if stale.name != KUBELET_SOCKET:
-                stale.unlink()
+        for stale in self._directory.glob(f"{_OURS}*.sock"):  # other vendors' plugins listen there, too
+            stale.unlink()
         await self._registrations.__aenter__()
         return self
 
@@ -231,7 +231,7 @@ class Plugins:
 
 def _socket_name(resource: str) -> str:
     # A digest instead of the name: an Instance's name may be longer than a socket's path leaves room for.
-    return hashlib.blake2b(resource.encode(), digest_size=8).hexdigest() + ".sock"
+    return f"{_OURS}{hashlib.blake2b(resource.encode(), digest_size=8).hexdigest()}.sock"
 
 
 def _ambiguous(resource: Resource, other: Resource) -> LabError:

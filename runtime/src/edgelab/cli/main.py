@@ -16,6 +16,7 @@ _COMMANDS = {
     "kubeconfig": ("edgelab.lab.kubeconfig", "print the path of a lab's kubeconfig"),
     "node": ("edgelab.node.command", "run a Kubernetes node for Wasm modules"),
     "proxy": ("edgelab.discovery.command", "serve a Wasm discovery handler to an Akri agent"),
+    "ready": ("edgelab.service.command", "tell whether a process of a lab is ready"),
     "residue": ("edgelab.lab.residue", "list what is left of a lab"),
 }
 

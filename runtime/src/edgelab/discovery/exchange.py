@@ -111,7 +111,8 @@ class Exchange:
         try:
             for leftover in (OUTPUT, TAKEN):
                 (self._directory / leftover).unlink(missing_ok=True)
-            write_whole(self._directory / INPUT, render_input(descriptions))
+            # Not for the owner alone: in a container this is root, while the handler may be of an ordinary user.
+            write_whole(self._directory / INPUT, render_input(descriptions), mode=0o644)
         except OSError as error:
             raise LabError(attempted=f"Write {self._directory / INPUT}", seen=str(error)) from error
         log.info("asked the handler for %s", list(descriptions))

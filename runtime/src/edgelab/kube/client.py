@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import httpx2
 from lightkube import AsyncClient, KubeConfig
-from lightkube.core.exceptions import ApiError
+from lightkube.config.kubeconfig import SingleConfig
+from lightkube.core.exceptions import ApiError, ConfigError
 from lightkube.generic_resource import create_namespaced_resource
 
 from edgelab.core.backoff import Backoff
@@ -24,21 +25,38 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-def connect(kubeconfig: Path, *, transport: httpx2.AsyncBaseTransport | None = None) -> AsyncClient:
-    """A client for the current context of a kubeconfig; proxies of the environment are never used.
+def connect(kubeconfig: Path | None, *, transport: httpx2.AsyncBaseTransport | None = None) -> AsyncClient:
+    """A client for the current context of a kubeconfig, or, without one, for the service account of the Pod we are in.
 
+    Proxies of the environment are never used; a service account's token is read again when it has been replaced.
     transport: what connects in place of the kubeconfig's CA and certificates, if any.
-    Raises LabError when the file cannot be read or has no usable context.
+    Raises LabError when the file cannot be read or has no usable context, or when this is no Pod.
     """
+    config = _of_service_account() if kubeconfig is None else _of_file(kubeconfig)
+    return AsyncClient(config, trust_env=False, timeout=httpx2.Timeout(30), transport=transport)
+
+
+def _of_file(kubeconfig: Path) -> SingleConfig | None:
     try:
-        config = KubeConfig.from_file(kubeconfig).get()
+        return KubeConfig.from_file(kubeconfig).get()
     except Exception as error:  # lightkube lets errors of three libraries through here
         raise LabError(
             attempted=f"Read the kubeconfig {kubeconfig}",
             seen=f"{type(error).__name__}: {error}",
             remedy="Run the playbook again: it writes the kubeconfigs of the lab",
         ) from error
-    return AsyncClient(config, trust_env=False, timeout=httpx2.Timeout(30), transport=transport)
+
+
+def _of_service_account() -> SingleConfig | None:
+    try:
+        return KubeConfig.from_service_account().get()
+    except (ConfigError, KeyError) as error:
+        raise LabError(
+            attempted="Use the service account of the Pod that this runs in",
+            seen=f"{type(error).__name__}: {error}",
+            cause="This runs in no Pod, or in one with automountServiceAccountToken: false",
+            remedy="Say with --kubeconfig which cluster to work with",
+        ) from error
 
 
 def is_missing(error: ApiError) -> bool:

@@ -117,10 +117,14 @@ async def test_two_objects_cannot_have_one_resource(kubelet: Kubelet, plugins: P
 
 async def test_sockets_of_an_agent_that_was_killed_are_cleared(kubelet: Kubelet) -> None:
     kubelet.plugins.mkdir(parents=True)
-    for name in ("0123456789abcdef.sock", "kubelet.sock"):
+    async with Plugins(kubelet.plugins) as plugins, kubelet.serving():
+        await plugins.start(Fixed("echo"))
+        [ours] = {path.name for path in kubelet.plugins.iterdir()} - {"kubelet.sock"}
+    others = {"kubelet.sock", "another-vendor.sock"}
+    for name in {ours} | others:
         (kubelet.plugins / name).touch()
     async with Plugins(kubelet.plugins):
-        assert [path.name for path in kubelet.plugins.iterdir()] == ["kubelet.sock"]
+        assert {path.name for path in kubelet.plugins.iterdir()} == others
 
 
 async def test_a_name_longer_than_a_socket_path_is_served(kubelet: Kubelet, plugins: Plugins) -> None:

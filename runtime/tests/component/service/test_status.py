@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from edgelab.cli.main import main
 from edgelab.core.errors import LabError
 from edgelab.service.status import ask, serve_status
 
@@ -23,6 +24,15 @@ async def test_questions_are_answered(tmp_path: Path) -> None:
     async with serve_status(path, {"status": status}):
         assert await asyncio.to_thread(ask, path, text="hallo") == {"ready": True, "echo": "hallo"}
     assert not path.exists()
+
+
+@pytest.mark.parametrize(("ready", "exit_status"), [(True, 0), (False, 1)])
+async def test_the_command_for_probes_tells_whether_it_is_ready(tmp_path: Path, ready: bool, exit_status: int) -> None:
+    async def answer(_request: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"ready": ready}
+
+    async with serve_status(tmp_path / "x.sock", {"status": answer}):
+        assert await asyncio.to_thread(main, ["ready", str(tmp_path / "x.sock")]) == exit_status
 
 
 async def test_a_refusal_says_why(tmp_path: Path) -> None:
