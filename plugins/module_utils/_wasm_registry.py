@@ -12,6 +12,7 @@ import ipaddress
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,36 +39,53 @@ class UnreachableError(LabError):
     """Nobody answers at the registry's address."""
 
 
-def ensure(address: str, ca_path: Path | None, artifacts: Sequence[Artifact], *, dry_run: bool) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Address:
+    """Where a registry is (HOST:PORT, HTTPS): vouched for by the CA file, or by the system's CAs where None.
+
+    `client` is the certificate and the key that it asks of its clients.
+    """
+
+    host: str
+    ca: Path | None = None
+    client: tuple[Path, Path] | None = None
+
+    @property
+    def files_are_there(self) -> bool:
+        """Whether all that it takes to reach the registry exists."""
+        return all(path.exists() for path in (self.ca, *(self.client or ())) if path)
+
+
+def ensure(address: Address, artifacts: Sequence[Artifact], *, dry_run: bool) -> dict[str, Any]:
     """Make the registry have the artifacts as they are; returns the module's result.
 
-    A CA file that is not there means that there is no registry, and so nothing to remove; in a dry run, not yet. A
-    registry that does not answer is in a dry run taken to be as wanted, with a warning.
+    A CA or client certificate that is not there means that there is no registry, and so nothing to remove; in a dry
+    run, not yet. A registry that does not answer is in a dry run taken to be as wanted, with a warning.
     """
     unwanted = all(artifact.manifest is None for artifact in artifacts)
-    if (dry_run or unwanted) and ca_path and not ca_path.exists():
-        return result(address, [Step(artifact, None, artifact.blobs) for artifact in artifacts])
-    registry = Registry(address, ca_path)
+    if (dry_run or unwanted) and not address.files_are_there:
+        return result(address.host, [Step(artifact, None, artifact.blobs) for artifact in artifacts])
+    registry = Registry(address)
     try:
         steps = [registry.look(artifact) for artifact in artifacts]
     except UnreachableError as error:
         if not dry_run:
             raise
         unchanged = [Step(artifact, artifact.digest, ()) for artifact in artifacts]
-        return {**result(address, unchanged), "warnings": [f"{error} Nothing is known about what it holds."]}
+        return {**result(address.host, unchanged), "warnings": [f"{error} Nothing is known about what it holds."]}
     if not dry_run:
         for step in steps:
             registry.take(step)
-    return result(address, steps)
+    return result(address.host, steps)
 
 
 class Registry:
-    """The registry at `address` (HOST:PORT, HTTPS), vouched for by the CA file, or by the system's CAs where None."""
+    """The registry at an address."""
 
-    def __init__(self, address: str, ca_path: Path | None) -> None:
+    def __init__(self, address: Address) -> None:
         self._address = address
-        self._verify = str(ca_path) if ca_path else True
-        _bypass_proxies(address)
+        self._verify = str(address.ca) if address.ca else True
+        _bypass_proxies(address.host)
 
     def look(self, artifact: Artifact) -> Step:
         """What the artifact lacks."""
@@ -92,12 +110,18 @@ class Registry:
 
     @contextmanager
     def _repository(self, artifact: Artifact) -> Iterator[DXF]:
-        attempted = f"Use {artifact.repository}:{artifact.tag} in the registry {self._address}"
+        attempted = f"Use {artifact.repository}:{artifact.tag} in the registry {self._address.host}"
         try:
-            with DXF(self._address, artifact.repository, tlsverify=self._verify, timeout=TIMEOUT) as repository:
+            with DXF(self._address.host, artifact.repository, tlsverify=self._verify, timeout=TIMEOUT) as repository:
+                if self._address.client:
+                    # python-dxf has no option for a client certificate.
+                    repository._sessions[0].cert = tuple(map(str, self._address.client))  # noqa: SLF001
                 yield repository
         except requests.exceptions.SSLError as error:
-            remedy = "Give the certificate authority of the registry as ca_path"
+            remedy = (
+                "Give the certificate authority of the registry as ca_path, and the certificate that it asks of its "
+                "clients as client_certificate and client_key"
+            )
             raise LabError(attempted=attempted, seen=str(error), remedy=remedy) from error
         except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
             raise UnreachableError(attempted=attempted, seen=str(error), cause="The registry does not run") from error
@@ -131,13 +155,13 @@ def _request(repository: DXF, method: str, path: str, **details: Any) -> request
 
 
 def _bypass_proxies(address: str) -> None:
-    """A registry on loopback is never behind a proxy, whatever the environment says."""
+    """A registry on this machine or on a private network is not behind a proxy, whatever the environment says."""
     host = address.rpartition(":")[0].strip("[]")
     try:
-        loopback = ipaddress.ip_address(host).is_loopback
+        is_near = ipaddress.ip_address(host).is_private
     except ValueError:
-        loopback = host == "localhost"
-    if loopback:
+        is_near = host == "localhost"
+    if is_near:
         os.environ["no_proxy"] = ",".join(
             filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), host])
         )

@@ -16,7 +16,7 @@ description:
   - The manifest has no times in it. A module's digest follows from its bytes and its format alone, and is returned in
     check mode too.
   - A tag is moved when everything that it leads to is in the registry.
-  - The registry is used by HTTPS, without signing in.
+  - The registry is used by HTTPS, with a client certificate where it asks for one.
 author: The edgelab.akri authors (!UNKNOWN)
 requirements:
   - python-dxf
@@ -29,6 +29,12 @@ options:
     description:
       - CA certificates that vouch for the registry. The system's when it is left out.
       - When the file does not exist there is no registry, and so nothing to remove.
+    type: path
+  client_certificate:
+    description: Certificate that the registry asks of its clients.
+    type: path
+  client_key:
+    description: Key of O(client_certificate).
     type: path
   artifacts:
     description: The modules. Several in one call save time.
@@ -129,7 +135,7 @@ from ansible_collections.edgelab.akri.plugins.module_utils._wasm_artifact import
     oci_artifact,
     read_module,
 )
-from ansible_collections.edgelab.akri.plugins.module_utils._wasm_registry import MISSING, ensure
+from ansible_collections.edgelab.akri.plugins.module_utils._wasm_registry import MISSING, Address, ensure
 
 FORMATS = {"krustlet": krustlet_artifact, "oci": oci_artifact}
 
@@ -139,9 +145,12 @@ ARTIFACT = {
     "tag": {"type": "str", "default": "latest"},
     "format": {"type": "str", "choices": ["krustlet", "oci"], "default": "krustlet"},
 }
+PATHS = ("ca_path", "client_certificate", "client_key")
 SPEC = {
     "registry": {"type": "str", "required": True},
     "ca_path": {"type": "path"},
+    "client_certificate": {"type": "path"},
+    "client_key": {"type": "path"},
     "artifacts": {"type": "list", "elements": "dict", "required": True, "options": ARTIFACT},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
@@ -156,17 +165,23 @@ def wanted(given: dict[str, Any], state: str) -> Artifact:
     return FORMATS[given["format"]](given["repository"], given["tag"], read_module(Path(given["path"])))
 
 
+def address(given: dict[str, Any]) -> Address:
+    """How to reach the registry."""
+    ca, certificate, key = (Path(path) if path else None for path in map(given.get, PATHS))
+    return Address(given["registry"], ca, (certificate, key) if certificate and key else None)
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    together = [("client_certificate", "client_key")]
+    module = AnsibleModule(argument_spec=SPEC, required_together=together, supports_check_mode=True)
     given = module.params
     if MISSING:
         module.fail_json(msg=missing_required_lib("python-dxf"), exception=str(MISSING))
-    ca_path = Path(given["ca_path"]) if given["ca_path"] else None
 
     def work() -> dict[str, Any]:
         artifacts = [wanted(each, given["state"]) for each in given["artifacts"]]
-        return ensure(given["registry"], ca_path, artifacts, dry_run=module.check_mode)
+        return ensure(address(given), artifacts, dry_run=module.check_mode)
 
     run(module, work)
 

@@ -12,7 +12,7 @@ from ansible_collections.edgelab.akri.plugins.module_utils._wasm_artifact import
     krustlet_artifact,
     oci_artifact,
 )
-from ansible_collections.edgelab.akri.plugins.module_utils._wasm_registry import UnreachableError, ensure
+from ansible_collections.edgelab.akri.plugins.module_utils._wasm_registry import Address, UnreachableError, ensure
 from edgelab.core.errors import LabError
 
 pytestmark = pytest.mark.lab
@@ -28,7 +28,7 @@ class Pushed:
         self.repository = repository
 
     def ensure(self, *artifacts: Artifact, dry_run: bool = False) -> dict[str, Any]:
-        return ensure(self.address, self.ca_path, artifacts, dry_run=dry_run)
+        return ensure(Address(self.address, self.ca_path), artifacts, dry_run=dry_run)
 
     def get(self, path: str) -> requests.Response:
         url = f"https://{self.address}/v2/{self.repository}/{path}"
@@ -89,7 +89,7 @@ def test_only_what_was_damaged_is_pushed_again(pushed: Pushed) -> None:
 
 def test_a_wrong_ca_is_told(pushed: Pushed, tmp_path: Path) -> None:
     with pytest.raises(LabError, match="Give the certificate authority of the registry as ca_path"):
-        ensure(pushed.address, None, [krustlet_artifact(pushed.repository, "v1", MODULE)], dry_run=False)
+        ensure(Address(pushed.address), [krustlet_artifact(pushed.repository, "v1", MODULE)], dry_run=False)
 
 
 def test_manifest_is_json_with_the_media_types_of_wasm_to_oci(pushed: Pushed) -> None:
@@ -102,9 +102,9 @@ def test_manifest_is_json_with_the_media_types_of_wasm_to_oci(pushed: Pushed) ->
 
 def test_unreachable_is_a_warning_in_check_mode_only(pushed: Pushed) -> None:
     artifact = krustlet_artifact(pushed.repository, "v1", MODULE)
-    nobody = "127.0.0.1:1"
-    checked = ensure(nobody, pushed.ca_path, [artifact], dry_run=True)
+    nobody = Address("127.0.0.1:1", pushed.ca_path)
+    checked = ensure(nobody, [artifact], dry_run=True)
     assert not checked["changed"]
     assert "The registry does not run" in checked["warnings"][0]
     with pytest.raises(UnreachableError):
-        ensure(nobody, pushed.ca_path, [artifact], dry_run=False)
+        ensure(nobody, [artifact], dry_run=False)

@@ -15,6 +15,7 @@ from ansible_collections.edgelab.akri.plugins.module_utils._wasm_artifact import
     read_module,
     result,
 )
+from ansible_collections.edgelab.akri.plugins.module_utils._wasm_registry import Address
 from edgelab.core.errors import LabError
 
 MODULE = b"\0asm\1\0\0\0 and more"
@@ -97,13 +98,21 @@ def test_a_missing_module_is_named(tmp_path: Path) -> None:
 
 def test_without_its_ca_there_is_no_registry_yet(tmp_path: Path) -> None:
     made = krustlet_artifact("repo", "v1", MODULE)
-    told = _wasm_registry.ensure("127.0.0.1:1", tmp_path / "ca.crt", [made], dry_run=True)
+    nowhere = Address("127.0.0.1:1", tmp_path / "ca.crt")
+    told = _wasm_registry.ensure(nowhere, [made], dry_run=True)
     assert told["changed"]
     assert told["artifacts"][0]["digest"] == made.digest
 
     for dry_run in (True, False):
-        gone = _wasm_registry.ensure("127.0.0.1:1", tmp_path / "ca.crt", [Artifact("r", "v")], dry_run=dry_run)
+        gone = _wasm_registry.ensure(nowhere, [Artifact("r", "v")], dry_run=dry_run)
         assert not gone["changed"]
+
+
+def test_without_a_client_certificate_it_asks_for_there_is_no_registry_yet(tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").touch()
+    address = Address("127.0.0.1:1", tmp_path / "ca.crt", (tmp_path / "client.crt", tmp_path / "client.key"))
+    told = _wasm_registry.ensure(address, [krustlet_artifact("repo", "v1", MODULE)], dry_run=True)
+    assert told["changed"]
 
 
 @pytest.mark.parametrize(
@@ -112,13 +121,14 @@ def test_without_its_ca_there_is_no_registry_yet(tmp_path: Path) -> None:
         ("127.0.0.1:5000", "example.org", "example.org,127.0.0.1"),
         ("localhost:5000", "", "localhost"),
         ("[::1]:5000", "", "::1"),
+        ("10.89.0.1:5000", "", "10.89.0.1"),
         ("registry.example.org:443", "example.com", "example.com"),
     ],
 )
-def test_loopback_is_never_asked_for_through_a_proxy(
+def test_a_registry_nearby_is_never_asked_for_through_a_proxy(
     monkeypatch: pytest.MonkeyPatch, address: str, before: str, after: str
 ) -> None:
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.setenv("no_proxy", before)
-    _wasm_registry.Registry(address, None)
+    _wasm_registry.Registry(Address(address))
     assert os.environ["no_proxy"] == after

@@ -36,6 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT=FILE",
         help="CA of a registry",
     )
+    parser.add_argument(
+        "--registry-client",
+        action="append",
+        default=[],
+        type=_registry_client,
+        metavar="HOST:PORT=FILE,FILE",
+        help="certificate and key that a registry asks of its clients",
+    )
     parser.add_argument("--max-pods", type=int, default=110, help="how many Pods may run (110)")
     parser.add_argument(
         "--memory-limit", type=int, default=256 * 1024**2, help="bytes of a container that sets no limit (256 MiB)"
@@ -58,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
             addresses=[options.settings.address],
             state=options.state,
             devices=devices,
-            images=Images(options.state, Registries(dict(arguments.registry_ca))),
+            images=Images(options.state, _registries(arguments)),
             memory_limit=arguments.memory_limit,
         )
 
@@ -77,11 +85,23 @@ def _options(arguments: argparse.Namespace) -> NodeOptions:
     )
 
 
+def _registries(arguments: argparse.Namespace) -> Registries:
+    return Registries(dict(arguments.registry_ca), dict(arguments.registry_client))
+
+
 def _registry_ca(text: str) -> tuple[str, Path]:
     registry, equals, file = text.partition("=")
     if not (registry and equals and file):
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT=FILE")
     return registry, Path(file).absolute()
+
+
+def _registry_client(text: str) -> tuple[str, tuple[Path, Path]]:
+    registry, _equals, files = text.partition("=")
+    certificate, comma, key = files.partition(",")
+    if not (registry and certificate and comma and key):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT=FILE,FILE")
+    return registry, (Path(certificate).absolute(), Path(key).absolute())
 
 
 def _label(text: str) -> tuple[str, str]:

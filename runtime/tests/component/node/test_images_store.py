@@ -7,8 +7,9 @@ import http.server
 import json
 import os
 import resource
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,25 @@ async def test_a_registry_that_does_not_speak_tls_is_not_trusted(registry: Regis
     with pytest.raises(ImageError, match="SSL"):
         await pull(Images(tmp_path / "images", Registries()), registry)
     assert registry.requests == []
+
+
+async def test_a_registry_that_asks_its_clients_for_a_certificate(
+    registry: Registry, tmp_path: Path, make_ca: Callable[[str], Any]
+) -> None:
+    ca = make_ca("ca")
+    server, client = ca.issue("registry", ""), ca.issue("client", "")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=ca.path)
+    context.load_cert_chain(server)
+    context.verify_mode = ssl.CERT_REQUIRED
+    registry.socket = context.wrap_socket(registry.socket, server_side=True)
+    registry.push("v1", HELLO)
+
+    trusted = {registry.host: ca.path}
+    with pytest.raises(ImageError):
+        await pull(Images(tmp_path / "refused", Registries(trusted)), registry)
+    assert registry.requests == []
+    known = Registries(trusted, {registry.host: (client, client)})
+    assert (await pull(Images(tmp_path / "images", known), registry)).module.exists()
 
 
 async def test_a_registry_that_is_not_there(images: Images) -> None:

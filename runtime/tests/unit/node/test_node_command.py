@@ -36,6 +36,11 @@ def test_registries_have_their_own_ca() -> None:
     assert parse("--registry-ca", "127.0.0.1:5000=/s/ca.crt").registry_ca == [("127.0.0.1:5000", Path("/s/ca.crt"))]
 
 
+def test_registries_ask_for_a_certificate() -> None:
+    found = parse("--registry-client", "10.89.0.1:5000=/s/client.crt,/s/client.key").registry_client
+    assert found == [("10.89.0.1:5000", (Path("/s/client.crt"), Path("/s/client.key")))]
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -44,6 +49,8 @@ def test_registries_have_their_own_ca() -> None:
         ("--node-label", f"a={'b' * 64}"),
         ("--registry-ca", "127.0.0.1:5000"),
         ("--registry-ca", "=file"),
+        ("--registry-client", "127.0.0.1:5000=/s/client.crt"),
+        ("--registry-client", "=a,b"),
         ("--port", "http"),
     ],
 )

@@ -1,7 +1,8 @@
 """Talking to a registry: what a tag means, the manifest, the module. Blocking; runs in a thread.
 
 Everything is asked for by digest and checked against it: what does not agree is refused and not kept. Registries are
-spoken to with TLS, verified against the lab's CA where one is named for the registry, else against the system's.
+spoken to with TLS, verified against the lab's CA where one is named for the registry, else against the system's, and
+with a client certificate where one is named.
 """
 
 import contextlib
@@ -28,9 +29,13 @@ _CHUNK = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Registries:
-    """How to reach registries, by `host:port`: the CA file of each that has its own, and which speak plain HTTP."""
+    """How to reach registries, by `host:port`: the CA file of each that has its own, and which speak plain HTTP.
+
+    `clients` are the files of the certificate and the key that a registry asks of its clients.
+    """
 
     certificate_authorities: Mapping[str, Path] = field(default_factory=dict)
+    clients: Mapping[str, tuple[Path, Path]] = field(default_factory=dict)
     plain_http: frozenset[str] = frozenset()
 
 
@@ -39,6 +44,7 @@ class Repository:
 
     def __init__(self, reference: Reference, registries: Registries, credentials: Credentials | None) -> None:
         self._reference = reference
+        self._client = registries.clients.get(reference.registry)
         self._dxf = DXF(
             reference.registry,
             reference.repository,
@@ -50,6 +56,9 @@ class Repository:
 
     def __enter__(self) -> "Repository":
         self._dxf.__enter__()
+        if self._client:
+            # python-dxf has no option for a client certificate.
+            self._dxf._sessions[0].cert = tuple(map(str, self._client))  # noqa: SLF001
         return self
 
     def __exit__(self, *details: object) -> None:
