@@ -3,7 +3,7 @@
 # Private to this collection: may change at any time.
 """Pinned programs are at hand: the path that the user gave, else the cache, else a download, else a build.
 
-A download that is not to be had is no error as long as Go can build; a wrong digest always is one.
+A download that is not to be had is no error as long as Go can build it; a wrong digest always is one.
 """
 
 from __future__ import annotations
@@ -96,7 +96,10 @@ class Cache:
         programs = list(refusals)
         try:
             with progress_file(self._directory, programs) as file:
-                paths = build(programs, directory, lambda progress: tell(file, progress))
+                source = programs[0].source
+                if source is None:
+                    raise _cannot_be_built(programs)
+                paths = build(source, programs, directory, lambda progress: tell(file, progress))
         except LabError as error:
             reasons = "; ".join(f"{program.name}: {reason}" for program, reason in refusals.items())
             error.cause = " ".join(filter(None, [error.cause, f"A download was not possible either ({reasons})"]))
@@ -104,6 +107,15 @@ class Cache:
         for program, path in zip(programs, paths, strict=True):
             record = Record("build", f"{program.package}@{program.version}", sha256(path))
             install(path, self._entry(program), record)
+
+
+def _cannot_be_built(programs: Sequence[Program]) -> LabError:
+    names = ", ".join(f"{program.name} {program.version}" for program in programs)
+    return LabError(
+        attempted=f"Have {names} at hand",
+        seen="It is not in the cache, and there is no source that it could be built from",
+        remedy="Let this machine reach the address, name another one, or give the path of a program that you have",
+    )
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from pathlib import Path
 from ansible_collections.edgelab.akri.plugins.module_utils._binary_model import (
     Program,
     Progress,
+    Source,
     installed_go,
     is_at_least,
     minimum_go,
@@ -37,9 +38,8 @@ _TAIL_LINES = 15
 _PR_SET_PDEATHSIG = 1
 
 
-def build(programs: Sequence[Program], scratch: Path, tell: Callable[[Progress], None]) -> list[Path]:
+def build(source: Source, programs: Sequence[Program], scratch: Path, tell: Callable[[Progress], None]) -> list[Path]:
     """Build programs of one source into a scratch directory; returns their paths in the same order."""
-    source = programs[0].source
     go = find_go(source.directory)
     environment = {**os.environ, **_GO_ENVIRONMENT, "GOTMPDIR": str(scratch)}
     flags = [*_FLAGS, "-ldflags", f"-s -w {source.ldflags}".strip()]

@@ -38,13 +38,14 @@ class Source:
 class Program:
     """One pinned program: `path` when the user gives it, else where it can be downloaded and what it is built from.
 
-    `sha256` is the digest of what `url` serves, `sha256_url` the publisher's checksum file, used when there is none.
+    One without `source` cannot be built. `sha256` is the digest of what `url` serves, `sha256_url` the publisher's
+    checksum file, used when there is none.
     """
 
     name: str
     version: str
     package: str
-    source: Source
+    source: Source | None
     path: Path | None = None
     url: str = ""
     sha256: str = ""
@@ -61,8 +62,8 @@ class Program:
         return cls(
             name=name,
             version=params["version"],
-            package=params["package"],
-            source=Source(Path(params["source"]), params["ldflags"]),
+            package=params["package"] or "",
+            source=Source(Path(params["source"]), params["ldflags"]) if params["source"] else None,
             path=Path(given[name]).expanduser() if name in given else None,
             url=address(params["url"]),
             sha256=params["sha256"].get(architecture, ""),
@@ -150,9 +151,9 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in version.split(".") if number)
 
 
-def by_source(programs: Iterable[Program]) -> dict[Source, list[Program]]:
-    """Programs that one `go build` can make together."""
-    groups: dict[Source, list[Program]] = {}
+def by_source(programs: Iterable[Program]) -> dict[Source | None, list[Program]]:
+    """Programs that one `go build` can make together, and under None those that cannot be built."""
+    groups: dict[Source | None, list[Program]] = {}
     for program in programs:
         groups.setdefault(program.source, []).append(program)
     return groups

@@ -53,13 +53,11 @@ options:
           recorded; if it says something else for the same version later, that is refused.
         type: str
       source:
-        description: Directory with the go.mod that pins the program's module.
+        description: Directory with the go.mod that pins the program's module. Without it, the program is not built.
         type: path
-        required: true
       package:
-        description: The Go package to build.
+        description: The Go package to build. Required with O(programs[].source).
         type: str
-        required: true
       ldflags:
         description: Further flags for Go's linker, such as the version that the program tells.
         type: str
@@ -114,14 +112,21 @@ PROGRAM = {
     "url": {"type": "str"},
     "sha256": {"type": "dict", "default": {}},
     "sha256_url": {"type": "str"},
-    "source": {"type": "path", "required": True},
-    "package": {"type": "str", "required": True},
+    "source": {"type": "path"},
+    "package": {"type": "str"},
     "ldflags": {"type": "str", "default": ""},
 }
+TOGETHER = [("source", "package")]
 SPEC = {
     "directory": {"type": "path", "required": True},
     "architecture": {"type": "str", "choices": ["amd64", "arm64"]},
-    "programs": {"type": "list", "elements": "dict", "required": True, "options": PROGRAM},
+    "programs": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": PROGRAM,
+        "required_together": TOGETHER,
+    },
     "given": {"type": "dict", "default": {}},
 }
 

@@ -222,6 +222,17 @@ def test_a_build_is_kept_and_leftovers_of_a_killed_one_are_not(provide: Callable
     assert json.loads((path.parent / "source.json").read_text())["origin"] == "tool@v1"
 
 
+def test_what_has_no_source_is_downloaded_or_refused(
+    site: tuple[Path, str], provide: Callable[..., Path], tmp_path: Path
+) -> None:
+    with pytest.raises(LabError, match=r"no source that it could be built from\.") as error:
+        provide(source=None, package=None, url=f"{site[1]}/tool", sha256={"amd64": DIGEST})
+    assert f"{site[1]}/tool" in str(error.value)
+    (site[0] / "tool").write_bytes(PROGRAM)
+    path = provide(source=None, package=None, url=f"{site[1]}/tool", sha256={"amd64": DIGEST})
+    assert path.read_bytes() == PROGRAM
+
+
 def test_a_given_program_is_used_as_it_is(provide: Callable[..., Path], tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.write_bytes(PROGRAM)
