@@ -1,0 +1,114 @@
+# Copyright (c) 2026, The edgelab.akri authors
+# SPDX-License-Identifier: Apache-2.0
+# Private to this collection: may change at any time.
+"""What a container image is made of, and the digest of all of it, which is the image's tag. Nothing is built here."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+try:
+    from edgelab.core.errors import LabError
+except ImportError:  # said by _lab_module.run
+    LabError = Exception  # type: ignore[assignment,misc]
+
+LABEL = "edgelab.akri/inputs"
+_RECIPE = "1"
+"""Goes into every digest: to be raised when images are to be made otherwise from the same inputs."""
+
+
+@dataclass(frozen=True)
+class DebianBase:
+    """A base made of packages: the directory of its Containerfile, the packages, the release (suite) they are of."""
+
+    context: Path
+    packages: tuple[str, ...]
+    suite: str
+
+    @property
+    def digest(self) -> str:
+        """Names the base; the versions of the packages are those of the day on which it is made."""
+        return _digest([_RECIPE, platform.machine(), self.suite, *self.packages, *_contents(self.context)])
+
+
+@dataclass(frozen=True)
+class GivenBase:
+    """A base that is pulled: its reference, and the version of its Python, MAJOR.MINOR."""
+
+    reference: str
+    python: str
+
+    @property
+    def digest(self) -> str:
+        """Names the base."""
+        return _digest([_RECIPE, platform.machine(), self.reference, self.python])
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An image: the directory of its Containerfile and what is put beside it before it is built.
+
+    `copies` maps names beside the Containerfile to files or directories. The packages of the lock file `requirements`
+    are installed into `site-packages` there.
+    """
+
+    repository: str
+    context: Path
+    base: DebianBase | GivenBase
+    copies: Mapping[str, Path]
+    requirements: Path | None = None
+
+    @property
+    def digest(self) -> str:
+        """Names the image; the same inputs make the same one."""
+        parts = [_RECIPE, self.base.digest, *_contents(self.context)]
+        for name, source in sorted(self.copies.items()):
+            parts += [name, *_contents(source)]
+        return _digest([*parts, *(_contents(self.requirements) if self.requirements else [])])
+
+
+def base_from(given: Mapping[str, Any]) -> DebianBase | GivenBase:
+    """The base that the module's parameters ask for; one that is given wins."""
+    if given["base"]:
+        return GivenBase(given["base"], given["base_python"])
+    debian = given["debian"]
+    return DebianBase(Path(debian["context"]), tuple(debian["packages"]), debian["suite"] or _suite_of_machine())
+
+
+def _suite_of_machine() -> str:
+    try:
+        suite = platform.freedesktop_os_release().get("VERSION_CODENAME")
+    except OSError:
+        suite = None
+    if not suite or not Path("/etc/debian_version").exists():
+        raise LabError(
+            attempted="Make a base image of Debian packages",
+            seen="This machine is neither Debian nor Ubuntu",
+            remedy="Say which suite, or name a base image with Python that can be pulled",
+        )
+    return suite
+
+
+def files_of(source: Path) -> Iterator[Path]:
+    """The files of a directory, or the file itself, without byte code. Raises LabError when it does not exist."""
+    if not source.exists():
+        raise LabError(attempted="Look at what an image is made of", seen=f"{source} does not exist")
+    if source.is_file():
+        yield source
+        return
+    yield from (path for path in sorted(source.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
+
+
+def _contents(source: Path) -> Iterator[str]:
+    for path in files_of(source):
+        yield str(path.relative_to(source) if path != source else path.name)
+        yield hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _digest(parts: list[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
