@@ -17,6 +17,7 @@ from http import HTTPStatus
 
 from ansible_collections.edgelab.akri.plugins.module_utils._kube import ApiError, Cluster, LabError, Object
 from ansible_collections.edgelab.akri.plugins.module_utils._manifests_model import CRD, Change, Manifest, stages
+from ansible_collections.edgelab.akri.plugins.module_utils._manifests_ready import KINDS, hindrances, missing, selector
 
 _KIND_POLL = 0.1
 
@@ -31,6 +32,7 @@ class Options:
     recreate: bool
     timeout: float
     dry_run: bool
+    wait_ready: bool = False
 
 
 def present(cluster: Cluster, manifests: Sequence[Manifest], options: Options) -> list[Change]:
@@ -42,6 +44,10 @@ def present(cluster: Cluster, manifests: Sequence[Manifest], options: Options) -
         if stage[0].kind == CRD and options.wait_established and not options.dry_run:
             for manifest in stage:
                 _wait_established(cluster, manifest, deadline)
+    if options.wait_ready and not options.dry_run:
+        for manifest in manifests:
+            if manifest.kind in KINDS:
+                _wait_ready(cluster, manifest, deadline)
     return changes
 
 
@@ -137,6 +143,21 @@ def _wait_established(cluster: Cluster, manifest: Manifest, deadline: float) -> 
             remedy="Look at it with kubectl describe, or give more time with the option timeout",
         )
     _wait_served(cluster, found["spec"], deadline)
+
+
+def _wait_ready(cluster: Cluster, manifest: Manifest, deadline: float) -> None:
+    found: Object = {}
+    for objects in _follow(cluster, manifest, deadline):
+        found = next(iter(objects), {})
+        if found and not missing(found):
+            return
+    pods = cluster.find_all("v1", "Pod", manifest.namespace, labelSelector=selector(found)) if found else []
+    raise LabError(
+        attempted=f"Wait until the Pods of {manifest.title} are ready",
+        seen=missing(found) if found else "It is gone",
+        cause=hindrances(pods),
+        remedy="Look at its Pods with kubectl describe, or give more time with the option timeout",
+    )
 
 
 def _wait_served(cluster: Cluster, spec: Object, deadline: float) -> None:

@@ -51,6 +51,11 @@ options:
     description: Wait until CustomResourceDefinitions are established and served before going on.
     type: bool
     default: true
+  wait_ready:
+    description: Wait until the Pods of Deployments and DaemonSets are updated and ready.
+    type: bool
+    default: false
+    version_added: 0.2.0
   timeout:
     description: Seconds that the whole call may wait; then it fails and says what it last saw.
     type: float
@@ -123,6 +128,7 @@ SPEC = {
     "force": {"type": "bool", "default": True},
     "recreate": {"type": "bool", "default": False},
     "wait_established": {"type": "bool", "default": True},
+    "wait_ready": {"type": "bool", "default": False},
     "timeout": {"type": "float", "default": 60},
 }
 
@@ -131,7 +137,7 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     given = module.params
-    names = ("field_manager", "force", "recreate", "wait_established", "timeout")
+    names = ("field_manager", "force", "recreate", "wait_established", "wait_ready", "timeout")
 
     def work(cluster: Cluster) -> dict[str, Any]:
         manifests = read(given["definition"], given["src"])
