@@ -15,6 +15,7 @@ import shutil
 import sys
 import tarfile
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from ansible_collections.edgelab.akri.plugins.module_utils._container_engine import Engine, run
@@ -88,18 +89,26 @@ def _python_in(rootfs: Path) -> str:
 
 
 def _base_context(base: DebianBase, rootfs: Path, directory: Path) -> Path:
-    _copy(base.context, directory)
+    _write({"Containerfile": base.containerfile}, directory)
     (directory / "rootfs.tar").hardlink_to(rootfs)
     return directory
 
 
 def _context(recipe: Recipe, python: str, directory: Path) -> Path:
-    _copy(recipe.context, directory)
+    _write({"Containerfile": recipe.containerfile, **recipe.files}, directory)
     for name, source in recipe.copies.items():
         _copy(source, directory / name)
     if recipe.requirements:
-        run([*_pip_install(python), "--target", str(directory / "site-packages"), "-r", str(recipe.requirements)])
+        lock = directory.with_name("requirements.lock")
+        lock.write_text(recipe.requirements)
+        run([*_pip_install(python), "--target", str(directory / "site-packages"), "-r", str(lock)])
     return directory
+
+
+def _write(files: Mapping[str, str], directory: Path) -> None:
+    directory.mkdir()
+    for name, text in files.items():
+        (directory / name).write_text(text)
 
 
 def _copy(source: Path, target: Path) -> None:

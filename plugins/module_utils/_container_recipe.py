@@ -24,16 +24,16 @@ _RECIPE = "1"
 
 @dataclass(frozen=True)
 class DebianBase:
-    """A base made of packages: the directory of its Containerfile, the packages, the release (suite) they are of."""
+    """A base made of packages: its Containerfile's text, the packages, the release (suite) they are of."""
 
-    context: Path
+    containerfile: str
     packages: tuple[str, ...]
     suite: str
 
     @property
     def digest(self) -> str:
         """Names the base; the versions of the packages are those of the day on which it is made."""
-        return _digest([_RECIPE, platform.machine(), self.suite, *self.packages, *_contents(self.context)])
+        return _digest([_RECIPE, platform.machine(), self.suite, self.containerfile, *self.packages])
 
 
 @dataclass(frozen=True)
@@ -51,33 +51,43 @@ class GivenBase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """An image: the directory of its Containerfile and what is put beside it before it is built.
+    """An image: its Containerfile, and what is put beside that before it is built.
 
-    `copies` maps names beside the Containerfile to files or directories. The packages of the lock file `requirements`
-    are installed into `site-packages` there.
+    `files` maps names beside the Containerfile to texts, `copies` to files or directories. The Python packages of
+    `requirements`, the text of a lock file, are installed into `site-packages` there.
     """
 
     repository: str
-    context: Path
+    containerfile: str
+    files: Mapping[str, str]
     base: DebianBase | GivenBase
     copies: Mapping[str, Path]
-    requirements: Path | None = None
+    requirements: str = ""
+
+    @classmethod
+    def from_params(cls, given: Mapping[str, Any]) -> Recipe:
+        """The recipe that the module's parameters ask for."""
+        copies = {name: Path(source) for name, source in given["copies"].items()}
+        base, requirements = _base_from(given), given["requirements"]
+        return cls(given["repository"], given["containerfile"], given["files"], base, copies, requirements)
 
     @property
     def digest(self) -> str:
         """Names the image; the same inputs make the same one."""
-        parts = [_RECIPE, self.base.digest, *_contents(self.context)]
+        parts = [_RECIPE, self.base.digest, self.containerfile, self.requirements]
+        for name, text in sorted(self.files.items()):
+            parts += [name, text]
         for name, source in sorted(self.copies.items()):
             parts += [name, *_contents(source)]
-        return _digest([*parts, *(_contents(self.requirements) if self.requirements else [])])
+        return _digest(parts)
 
 
-def base_from(given: Mapping[str, Any]) -> DebianBase | GivenBase:
+def _base_from(given: Mapping[str, Any]) -> DebianBase | GivenBase:
     """The base that the module's parameters ask for; one that is given wins."""
     if given["base"]:
         return GivenBase(given["base"], given["base_python"])
     debian = given["debian"]
-    return DebianBase(Path(debian["context"]), tuple(debian["packages"]), debian["suite"] or _suite_of_machine())
+    return DebianBase(debian["containerfile"], tuple(debian["packages"]), debian["suite"] or _suite_of_machine())
 
 
 def _suite_of_machine() -> str:

@@ -28,19 +28,24 @@ options:
     description: Repository of the image.
     type: str
     required: true
-  context:
-    description: Directory with the C(Containerfile) and what it copies.
-    type: path
+  containerfile:
+    description: Text of the C(Containerfile).
+    type: str
     required: true
+  files:
+    description: Texts of files that are put beside the C(Containerfile), by their names.
+    type: dict
+    default: {}
   copies:
-    description: What else is put beside the C(Containerfile), by its name there. Files or directories.
+    description: Files and directories that are put beside the C(Containerfile), by their names there.
     type: dict
     default: {}
   requirements:
     description:
-      - Lock file of Python packages with hashes. They are installed for the base's Python into C(site-packages) beside
-        the C(Containerfile).
-    type: path
+      - Text of a lock file of Python packages with hashes. They are installed for the base's Python into
+        C(site-packages) beside the C(Containerfile).
+    type: str
+    default: ""
   base:
     description: Image to build on, pulled by the engine.
     type: str
@@ -51,9 +56,9 @@ options:
     description: What the base is made of when O(base) is not given.
     type: dict
     suboptions:
-      context:
-        description: Directory with the C(Containerfile) of the base; the file system is put beside it as C(rootfs.tar).
-        type: path
+      containerfile:
+        description: Text of the base's C(Containerfile); the file system is put beside it as C(rootfs.tar).
+        type: str
         required: true
       packages:
         description: Names of Debian or Ubuntu packages, beyond the essential ones.
@@ -110,9 +115,11 @@ EXAMPLES = r"""
 - name: Have an image of the broker in the lab's registry
   edgelab.akri.container_image:
     repository: edgelab-broker
-    context: containers/broker
+    containerfile: "{{ lookup('ansible.builtin.file', 'containers/broker/Containerfile') }}"
+    files:
+      broker.sh: "{{ lookup('ansible.builtin.file', 'containers/broker/broker.sh') }}"
     debian:
-      context: containers/base
+      containerfile: "{{ lookup('ansible.builtin.file', 'containers/base/Containerfile') }}"
       packages: [python3]
     registry: "{{ registry_address }}"
     ca_path: "{{ registry_ca }}"
@@ -122,7 +129,9 @@ EXAMPLES = r"""
 - name: Load it into a cluster of Kind
   edgelab.akri.container_image:
     repository: edgelab-broker
-    context: containers/broker
+    containerfile: "{{ lookup('ansible.builtin.file', 'containers/broker/Containerfile') }}"
+    files:
+      broker.sh: "{{ lookup('ansible.builtin.file', 'containers/broker/broker.sh') }}"
     base: registry.example.com/debian:13-slim
     base_python: "3.13"
     load: [kind, load, image-archive, --name, edgelab]
@@ -151,20 +160,21 @@ from ansible_collections.edgelab.akri.plugins.module_utils._container_image impo
     Place,
     ensure,
 )
-from ansible_collections.edgelab.akri.plugins.module_utils._container_recipe import Recipe, base_from
+from ansible_collections.edgelab.akri.plugins.module_utils._container_recipe import Recipe
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_module import run
 from ansible_collections.edgelab.akri.plugins.module_utils._wasm_registry import MISSING, Address
 
 DEBIAN = {
-    "context": {"type": "path", "required": True},
+    "containerfile": {"type": "str", "required": True},
     "packages": {"type": "list", "elements": "str", "required": True},
     "suite": {"type": "str"},
 }
 SPEC = {
     "repository": {"type": "str", "required": True},
-    "context": {"type": "path", "required": True},
+    "containerfile": {"type": "str", "required": True},
+    "files": {"type": "dict", "default": {}},
     "copies": {"type": "dict", "default": {}},
-    "requirements": {"type": "path"},
+    "requirements": {"type": "str", "default": ""},
     "base": {"type": "str"},
     "base_python": {"type": "str"},
     "debian": {"type": "dict", "options": DEBIAN},
@@ -203,9 +213,7 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("python-dxf"), exception=str(MISSING))
 
     def work() -> dict[str, Any]:
-        copies = {name: Path(source) for name, source in given["copies"].items()}
-        requirements = Path(given["requirements"]) if given["requirements"] else None
-        recipe = Recipe(given["repository"], Path(given["context"]), base_from(given), copies, requirements)
+        recipe = Recipe.from_params(given)
 
         def build(image: str) -> Path:
             return archive_of(recipe, image, find(given["engine"]), Path(given["cache"]))
