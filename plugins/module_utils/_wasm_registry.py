@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,11 @@ class Address:
     client: tuple[Path, Path] | None = None
 
     @property
+    def verify(self) -> str | bool:
+        """What vouches for the registry, as `requests` takes it."""
+        return str(self.ca) if self.ca else True
+
+    @property
     def files_are_there(self) -> bool:
         """Whether all that it takes to reach the registry exists."""
         return all(path.exists() for path in (self.ca, *(self.client or ())) if path)
@@ -84,12 +89,11 @@ class Registry:
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._verify = str(address.ca) if address.ca else True
-        _bypass_proxies(address.host)
+        bypass_proxies(address.host)
 
     def look(self, artifact: Artifact) -> Step:
         """What the artifact lacks."""
-        with self._repository(artifact) as repository:
+        with self._opened(artifact) as repository:
             missing = tuple(blob for blob in artifact.blobs if _head(repository, f"blobs/{blob.digest}") is None)
             return Step(artifact, _head(repository, f"manifests/{artifact.tag}"), missing)
 
@@ -98,35 +102,47 @@ class Registry:
         if not step.needed:
             return
         artifact, path = step.artifact, f"manifests/{step.artifact.tag}"
-        with self._repository(artifact) as repository:
+        with self._opened(artifact) as repository:
             for blob in step.missing:
                 repository.push_blob(data=iter([blob.content]), digest=blob.digest, check_exists=False)
             if artifact.manifest is None:
                 # Not del_alias, which removes every tag of the digest.
-                _request(repository, "delete", path)
+                request(repository, "delete", path)
             else:
                 # Not set_manifest, which wants a mediaType field.
-                _request(repository, "put", path, data=artifact.manifest, headers={"Content-Type": MANIFEST})
+                request(repository, "put", path, data=artifact.manifest, headers={"Content-Type": MANIFEST})
 
-    @contextmanager
-    def _repository(self, artifact: Artifact) -> Iterator[DXF]:
+    def _opened(self, artifact: Artifact) -> AbstractContextManager[DXF]:
         attempted = f"Use {artifact.repository}:{artifact.tag} in the registry {self._address.host}"
-        try:
-            with DXF(self._address.host, artifact.repository, tlsverify=self._verify, timeout=TIMEOUT) as repository:
-                if self._address.client:
-                    # python-dxf has no option for a client certificate.
-                    repository._sessions[0].cert = tuple(map(str, self._address.client))  # noqa: SLF001
-                yield repository
-        except requests.exceptions.SSLError as error:
-            remedy = (
-                "Give the certificate authority of the registry as ca_path, and the certificate that it asks of its "
-                "clients as client_certificate and client_key"
-            )
-            raise LabError(attempted=attempted, seen=str(error), remedy=remedy) from error
-        except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
-            raise UnreachableError(attempted=attempted, seen=str(error), cause="The registry does not run") from error
-        except (requests.exceptions.RequestException, DXFError, OSError) as error:
-            raise LabError(attempted=attempted, seen=_told(error)) from error
+        return opened(self._address, artifact.repository, attempted)
+
+
+@contextmanager
+def opened(address: Address, repository: str, attempted: str) -> Iterator[DXF]:
+    """A repository of a registry, to be asked within the block; what goes wrong there is told as a LabError.
+
+    Public registries that want a token for everybody get one, without a name or password.
+    """
+    try:
+        with DXF(address.host, repository, auth=_sign_in, tlsverify=address.verify, timeout=TIMEOUT) as dxf:
+            if address.client:
+                # python-dxf has no option for a client certificate.
+                dxf._sessions[0].cert = tuple(map(str, address.client))  # noqa: SLF001
+            yield dxf
+    except requests.exceptions.SSLError as error:
+        remedy = (
+            "Give the certificate authority of the registry as ca_path, and the certificate that it asks of its "
+            "clients as client_certificate and client_key"
+        )
+        raise LabError(attempted=attempted, seen=str(error), remedy=remedy) from error
+    except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
+        raise UnreachableError(attempted=attempted, seen=str(error), cause="The registry does not run") from error
+    except (requests.exceptions.RequestException, DXFError, OSError) as error:
+        raise LabError(attempted=attempted, seen=_told(error)) from error
+
+
+def _sign_in(dxf: DXF, response: requests.Response) -> None:
+    dxf.authenticate(response=response)
 
 
 def _told(error: Exception) -> str:
@@ -139,7 +155,7 @@ def _told(error: Exception) -> str:
 def _head(repository: DXF, path: str) -> str | None:
     """The digest that the registry has under a path, or None."""
     try:
-        response = _request(repository, "head", path, headers={"Accept": MANIFEST})
+        response = request(repository, "head", path, headers={"Accept": MANIFEST})
     except requests.exceptions.HTTPError as error:
         if error.response is not None and error.response.status_code == requests.codes.not_found:
             return None
@@ -148,13 +164,14 @@ def _head(repository: DXF, path: str) -> str | None:
     return digest
 
 
-def _request(repository: DXF, method: str, path: str, **details: Any) -> requests.Response:
+def request(repository: DXF, method: str, path: str, **details: Any) -> requests.Response:
+    """One request below a repository's address. Raises what `requests` and python-dxf raise."""
     # python-dxf has no public way to do a single request with its sign-in and its repository's address.
     response: requests.Response = repository._request(method, path, **details)  # noqa: SLF001
     return response
 
 
-def _bypass_proxies(address: str) -> None:
+def bypass_proxies(address: str) -> None:
     """A registry on this machine or on a private network is not behind a proxy, whatever the environment says."""
     host = address.rpartition(":")[0].strip("[]")
     try:
