@@ -105,10 +105,13 @@ def _read(url: str, limit: int | None = None) -> Iterator[bytes]:
 
 
 def _take_from_archive(archive: Path, name: str, path: Path) -> None:
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            source = tar.extractfile(member) if member.name.rpartition("/")[2] == name else None
-            if source:
-                path.write_bytes(source.read())
-                return
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                source = tar.extractfile(member) if member.name.rpartition("/")[2] == name else None
+                if source:
+                    path.write_bytes(source.read())
+                    return
+    except tarfile.TarError as error:
+        raise UnavailableError(f"the archive cannot be read: {error}") from error
     raise UnavailableError(f"the archive has no {name}")

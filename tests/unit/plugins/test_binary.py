@@ -233,6 +233,12 @@ def test_what_has_no_source_is_downloaded_or_refused(
     assert path.read_bytes() == PROGRAM
 
 
+def test_what_is_no_archive_is_told(site: tuple[Path, str], provide: Callable[..., Path]) -> None:
+    (site[0] / "tool.tar.gz").write_bytes(PROGRAM)
+    with pytest.raises(LabError, match="the archive cannot be read"):
+        provide(source=None, package=None, url=f"{site[1]}/tool.tar.gz", sha256={"amd64": DIGEST})
+
+
 def test_a_given_program_is_used_as_it_is(provide: Callable[..., Path], tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.write_bytes(PROGRAM)
