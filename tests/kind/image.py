@@ -3,8 +3,13 @@
     python tests/kind/image.py [--variables FILE]
 
 makes sure that Podman has the image and prints its name; with --variables it also writes the variables that a lab on
-Kind needs to work with it here, for `ansible-playbook -i inventories/kind -e @FILE site.yml`. Whatever calls Podman
-needs CONTAINERS_CONF=tests/kind/containers.conf in its environment, too; the same file of variables says so to Ansible.
+Kind needs to work with it here:
+
+    python tests/kind/image.py --variables FILE
+    export CONTAINERS_CONF=$PWD/tests/kind/containers.conf
+    ansible-playbook -i inventories/kind -e @FILE site.yml
+
+In pytest, the fixture kind_lab of tests/kind/conftest.py is a lab that was built so.
 
 This is the tests' path and never a user's: users take the image that kind's authors publish. A build takes one to two
 minutes, needs root, and is kept under the cache directory by a digest of all that goes into it.
@@ -18,7 +23,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +32,6 @@ import machine
 import oci
 import rootfs
 import variables
-
 from edgelab.core.layout import layout
 
 ROOT = machine.HERE.parents[1]
@@ -62,7 +65,15 @@ def ensure() -> str:
             if not archive.exists():
                 _build(archive, name, kind_files, programs)
             machine.podman("load", "--input", str(archive))
+            _forget_others(name)
     return name
+
+
+def _forget_others(name: str) -> None:
+    """Take earlier images out of Podman, but for those that a cluster still uses."""
+    listed = machine.podman("images", "--format", "{{.Repository}}:{{.Tag}}", name.partition(":")[0]).stdout.split()
+    for other in set(listed) - {name}:
+        machine.podman("rmi", other, check=False)
 
 
 @contextmanager
