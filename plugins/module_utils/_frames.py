@@ -1,0 +1,67 @@
+# Copyright (c) 2026, The edgelab.akri authors
+# SPDX-License-Identifier: Apache-2.0
+# Private to this collection: may change at any time.
+"""See whether a video device delivers frames, by reading two of them as any program would."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+_LARGEST = 1 << 24
+_BEGIN, _END = b"\xff\xd8", b"\xff\xd9"
+_PAUSE = 0.2
+
+
+def jpeg(data: bytes) -> bytes:
+    """The one JPEG picture that a frame begins with; empty when it does not begin with a whole one.
+
+    What follows it is what the driver's buffer held before. Within a picture its end marker cannot stand.
+    """
+    end = data.find(_END)
+    return data[: end + len(_END)] if data.startswith(_BEGIN) and end > 0 else b""
+
+
+def read_frame(device: Path, seconds: float) -> bytes:
+    """One frame; empty when none comes in that time. Raises OSError while nobody streams."""
+    descriptor = os.open(device, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        if not select.select([descriptor], [], [], seconds)[0]:
+            return b""
+        return os.read(descriptor, _LARGEST)
+    finally:
+        os.close(descriptor)
+
+
+def see(
+    device: Path,
+    *,
+    seconds: float,
+    moving: bool,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+    frame: Callable[[Path, float], bytes] = read_frame,
+) -> str:
+    """Read until two pictures were seen, different ones where the picture moves; returns what was seen instead."""
+    deadline = clock() + seconds
+    pictures: list[bytes] = []
+    seen = "none came"
+    while (left := deadline - clock()) > 0:
+        try:
+            data = frame(device, left)
+        except OSError as error:  # the stream has not begun, or begins anew
+            seen = os.strerror(error.errno or 0)
+            sleep(_PAUSE)
+            continue
+        picture = jpeg(data)
+        if not picture:
+            seen = f"{len(data)} bytes came that are no JPEG picture"
+        elif not moving or picture not in pictures:
+            pictures.append(picture)
+            seen = "one picture came" if not moving else "all pictures that came were the same"
+        if len(pictures) == 2:
+            return ""
+    return seen

@@ -1,0 +1,25 @@
+#!/bin/sh
+# What mmdebstrap does with the new root file system $1: an ordinary user with sudo, files and packages at hand.
+# Neither v4l2loopback nor GStreamer is installed: that is for the roles. Their packages are downloaded, so that a
+# test does not depend on a fast network, as is the newer kernel of the security archive, which is not installed either.
+set -eu
+root=$1
+key=$2
+security=$3
+
+chroot "$root" useradd --create-home --shell /bin/bash ada
+install -d -m 0700 "$root/home/ada/.ssh"
+install -m 0600 "$key" "$root/home/ada/.ssh/authorized_keys"
+chroot "$root" chown -R ada: /home/ada/.ssh
+chmod 0440 "$root/etc/sudoers.d/ada"
+chroot "$root" update-initramfs -u
+chroot "$root" systemctl enable systemd-networkd
+chroot "$root" systemctl mask e2scrub_reap.service apt-daily.timer apt-daily-upgrade.timer
+
+rm -f "$root"/var/cache/apt/archives/*.deb
+echo "deb $security bookworm-security main" >> "$root/etc/apt/sources.list"
+chroot "$root" apt-get update
+download() { chroot "$root" apt-get -qq --yes --no-install-recommends --download-only "$@"; }
+download dist-upgrade
+download install linux-headers-amd64 dkms v4l2loopback-dkms rsync usbutils v4l-utils \
+  gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-libav
