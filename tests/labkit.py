@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -127,6 +128,11 @@ class Lab:
         self.playbook("down.yml")
         self.run(["edgelab", "residue", "--lab", self.name])
         shutil.rmtree(self.home, ignore_errors=True)
+
+
+def new_lab(name: str, **variables: Any) -> Lab:
+    """A lab in a directory of its own; the tests' process id keeps two runs of the tests apart."""
+    return Lab(Path(tempfile.mkdtemp(prefix="edgelab-test-")), f"{name}-{os.getpid()}", variables)
 
 
 def eventually(look: Callable[[], T], *, within: float = 30.0, what: str = "the condition") -> T:

@@ -1,13 +1,11 @@
 """One lab for the whole run, built by `site.yml` exactly as `make demo` builds it."""
 
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from labkit import Lab
+from labkit import Lab, new_lab
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +52,3 @@ def kubeconfig(bare_lab: Lab) -> Path:
 def registry(lab: Lab) -> tuple[str, Path]:
     """Address and CA file of the running lab's registry."""
     return f"127.0.0.1:{lab.ports['registry']}", lab.layout.pki / "ca.crt"
-
-
-def new_lab(name: str) -> Lab:
-    """A lab in a directory of its own; the tests' process id keeps two runs of the tests apart."""
-    return Lab(home=Path(tempfile.mkdtemp(prefix="edgelab-test-")), name=f"{name}-{os.getpid()}")
