@@ -52,6 +52,7 @@ class Process:
     environment: Mapping[str, str] = field(default_factory=dict)
     restart_on: tuple[str, ...] = ()
     stop_seconds: int = 10
+    stop_signal: str = "TERM"
     ready: Ready | None = None
 
     @classmethod
@@ -176,6 +177,7 @@ def program_section(process: Process, places: Places, hold: Iterable[str], finge
         "--fingerprint": fingerprint,
         "--log": places.log(process.name),
         "--stop-seconds": process.stop_seconds,
+        **({"--stop-signal": process.stop_signal} if process.stop_signal != "TERM" else {}),
     }
     words = [*hold, *(str(word) for option in options.items() for word in option), "--", *process.argv]
     return _section(

@@ -51,9 +51,14 @@ options:
         elements: path
         default: []
       stop_seconds:
-        description: Seconds that the program has to end after SIGTERM, before SIGKILL.
+        description: Seconds that the program has to end after O(processes[].stop_signal), before SIGKILL.
         type: int
         default: 10
+      stop_signal:
+        description: The signal that asks the program to end.
+        type: str
+        choices: [TERM, INT]
+        default: TERM
       ready:
         description: How to see that the process is ready. Without it, the process is ready when it runs.
         type: dict
@@ -169,6 +174,7 @@ PROCESS = {
     "environment": {"type": "dict", "default": {}},
     "restart_on": {"type": "list", "elements": "path", "default": []},
     "stop_seconds": {"type": "int", "default": 10},
+    "stop_signal": {"type": "str", "choices": ["TERM", "INT"], "default": "TERM"},
     "ready": {
         "type": "dict",
         "options": READY,

@@ -54,6 +54,13 @@ def test_supervisord_reads_what_was_given(words: list[str], environment: dict[st
     assert {name: read.environment[name] for name in environment} == environment
 
 
+def test_hold_is_told_of_another_signal_only() -> None:
+    usual = subject.program_section(subject.Process("etcd", ("x",)), PLACES, ["hold"], "print")
+    other = subject.program_section(subject.Process("etcd", ("x",), stop_signal="INT"), PLACES, ["hold"], "print")
+    assert "--stop-signal" not in usual
+    assert "--stop-signal INT" in other
+
+
 def read_by_supervisord(text: str) -> Any:
     """The one program of a configuration as supervisord understands it."""
     parser = UnhosedConfigParser()

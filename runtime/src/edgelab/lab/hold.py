@@ -7,7 +7,7 @@ which process it is and with which fingerprint it was started. The next `hold` f
 - ends it and starts the program anew, when the fingerprint differs,
 - starts the program, when it is gone.
 
-SIGTERM ends the program (SIGKILL after --stop-seconds). When the supervisor dies, `hold` ends and the program lives on.
+SIGTERM ends the program by --stop-signal (SIGKILL after --stop-seconds). When the supervisor dies, `hold` ends and the program lives on.
 The exit status is the program's, 128+N when signal N ended it, 127 when it could not be started; of a program that an
 earlier `hold` started it cannot be known: 0 when it was told to end, else 1.
 
@@ -39,7 +39,8 @@ def add_arguments(parser: "ArgumentParser") -> None:
     parser.add_argument("--fingerprint", required=True, metavar="TEXT", help="another one restarts the program")
     parser.add_argument("--log", required=True, metavar="FILE", help="gets what the program writes")
     parser.add_argument("--log-megabytes", type=int, default=10, metavar="N", help="size at which FILE becomes FILE.1")
-    parser.add_argument("--stop-seconds", type=float, default=10, metavar="N", help="from SIGTERM to SIGKILL")
+    parser.add_argument("--stop-seconds", type=float, default=10, metavar="N", help="from that signal to SIGKILL")
+    parser.add_argument("--stop-signal", default="TERM", metavar="NAME", help="asks the program to end")
     parser.add_argument("program", nargs="+", metavar="PROGRAM", help="what to run, after --")
 
 
@@ -93,7 +94,7 @@ class _Hold:
         poller.register(self.wakeup, select.POLLIN)
         # Only an error can be seen here: the supervisor, which reads our output, is gone.
         poller.register(STDOUT, 0)
-        deadline = send_term(program, self.arguments.stop_seconds) if end else None
+        deadline = self._ask_to_end(program) if end else None
         while True:
             seen = {file for file, _events in poller.poll(_milliseconds(deadline))}
             if program in seen:
@@ -103,10 +104,15 @@ class _Hold:
             if self.wakeup in seen:
                 os.read(self.wakeup, 64)
                 self.told = True
-                deadline = deadline or send_term(program, self.arguments.stop_seconds)
+                deadline = deadline or self._ask_to_end(program)
             if deadline is not None and time.monotonic() >= deadline:
                 send(program, signal.SIGKILL)
             limit_log(self.log, self.arguments.log, self.arguments.log_megabytes)
+
+    def _ask_to_end(self, program: int) -> float:
+        """Ask a program (a pidfd) to end; returns the monotonic time when patience ends."""
+        send(program, signal.Signals[f"SIG{self.arguments.stop_signal}"])
+        return time.monotonic() + float(self.arguments.stop_seconds)
 
 
 def _milliseconds(deadline: float | None) -> float:
@@ -199,12 +205,6 @@ def boot_id() -> str:
         return file.read().strip()
 
 
-def send_term(program: int, stop_seconds: float) -> float:
-    """Ask a program (a pidfd) to end; returns the monotonic time when patience ends."""
-    send(program, signal.SIGTERM)
-    return time.monotonic() + stop_seconds
-
-
 def end(program: int, stop_seconds: float) -> None:
     """End a program (a pidfd) and wait until it has ended: SIGTERM, SIGKILL after some seconds."""
     send(program, signal.SIGTERM)
@@ -252,7 +252,7 @@ def _run_by_itself(words: list[str]) -> int:
     end = words.index("--")
     options = {name[2:].replace("-", "_"): value for name, value in zip(words[:end:2], words[1:end:2], strict=True)}
     numbers = {"log_megabytes": int(options.get("log_megabytes", 10)), "stop_seconds": float(options["stop_seconds"])}
-    return run(SimpleNamespace(**options | numbers, program=words[end + 1 :]))
+    return run(SimpleNamespace(**{"stop_signal": "TERM"} | options | numbers, program=words[end + 1 :]))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ class Holder:
         self.record, self.log = directory / "x.json", directory / "x.log"
         self.started: list[subprocess.Popen[bytes]] = []
 
-    def start(self, program: list[str], fingerprint: str = "a", **options: float) -> subprocess.Popen[bytes]:
+    def start(self, program: list[str], fingerprint: str = "a", **options: object) -> subprocess.Popen[bytes]:
         settings = {"record": self.record, "fingerprint": fingerprint, "log": self.log, "stop-seconds": 20, **options}
         words = [str(word) for name, value in settings.items() for word in (f"--{name}", value)]
         command = [sys.executable, "-I", "-S", str(hold.__file__), *words, "--", *program]
@@ -144,6 +144,7 @@ def test_another_fingerprint_ends_the_old_program_and_starts_the_new(holder: Hol
 POLITE = """
 import signal, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
+signal.signal(signal.SIGINT, lambda *_: sys.exit(4))
 print("ready", flush=True)
 signal.pause()
 """
@@ -154,6 +155,13 @@ def test_sigterm_is_passed_on(holder: Holder) -> None:
     eventually(lambda: "ready" in holder.logged())
     process.terminate()
     assert process.wait(15) == 3
+
+
+def test_a_program_that_ends_by_another_signal_gets_that_one(holder: Holder) -> None:
+    process = holder.start([sys.executable, "-c", POLITE], **{"stop-signal": "INT"})
+    eventually(lambda: "ready" in holder.logged())
+    process.terminate()
+    assert process.wait(15) == 4
 
 
 def test_program_that_ignores_sigterm_is_killed(holder: Holder) -> None:
