@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The edgelab.akri authors
 # SPDX-License-Identifier: Apache-2.0
 # Private to this collection: may change at any time.
-"""What a cluster's nodes say about themselves, as preflight compares it."""
+"""What a cluster's nodes say about themselves, as preflight compares it and Krustlet's address range is checked."""
 
 from __future__ import annotations
 
@@ -26,4 +26,5 @@ def describe(node: dict[str, Any]) -> dict[str, Any]:
         "runtime_version": version,
         "operating_system": info["operatingSystem"],
         "architecture": info["architecture"],
+        "pod_cidrs": node["spec"].get("podCIDRs", []),
     }

@@ -11,7 +11,8 @@ module: cluster_info
 short_description: Tell what the nodes of a cluster run
 version_added: 0.1.0
 description:
-  - Reads the versions that the nodes tell, for a comparison with a table of versions that do not work together.
+  - Reads the versions that the nodes tell, for a comparison with a table of versions that do not work together, and the
+    addresses that they give to Pods.
 author: The edgelab.akri authors (!UNKNOWN)
 extends_documentation_fragment: [edgelab.akri.kube]
 attributes:
@@ -46,6 +47,7 @@ nodes:
       runtime_version: 2.1.4
       operating_system: linux
       architecture: amd64
+      pod_cidrs: [10.245.0.0/24]
 """
 
 from ansible.module_utils.basic import AnsibleModule
