@@ -21,9 +21,14 @@ LONGEST_SOCKET_PATH = 107
 
 @dataclass(frozen=True, slots=True)
 class Sockets:
-    """Where in a lab's run directory the processes of the lab meet."""
+    """Where in a lab's run directory the processes of the lab meet.
+
+    `kubelet_plugins` is another directory for the device plugins, such as /var/lib/kubelet/device-plugins, which Akri's
+    own agent insists on; the pod resources API is beside it then, as a kubelet has it.
+    """
 
     run: Path
+    kubelet_plugins: Path | None = None
 
     @property
     def handlers(self) -> Path:
@@ -38,7 +43,7 @@ class Sockets:
     @property
     def device_plugins(self) -> Path:
         """Directory in which device plugins listen."""
-        return self.run / "dp"
+        return self.kubelet_plugins or self.run / "dp"
 
     @property
     def kubelet(self) -> Path:
@@ -48,7 +53,8 @@ class Sockets:
     @property
     def pod_resources(self) -> Path:
         """The node's pod resources API."""
-        return self.run / "pr" / "kubelet.sock"
+        beside = self.kubelet_plugins.parent / "pod-resources" if self.kubelet_plugins else self.run / "pr"
+        return beside / "kubelet.sock"
 
 
 @dataclass(frozen=True, slots=True)

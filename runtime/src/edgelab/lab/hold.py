@@ -7,9 +7,9 @@ which process it is and with which fingerprint it was started. The next `hold` f
 - ends it and starts the program anew, when the fingerprint differs,
 - starts the program, when it is gone.
 
-SIGTERM ends the program by --stop-signal (SIGKILL after --stop-seconds). When the supervisor dies, `hold` ends and the program lives on.
-The exit status is the program's, 128+N when signal N ended it, 127 when it could not be started; of a program that an
-earlier `hold` started it cannot be known: 0 when it was told to end, else 1.
+SIGTERM ends the program by --stop-signal (SIGKILL after --stop-seconds). When the supervisor dies, `hold` ends and the
+program lives on. The exit status is the program's, 128+N when signal N ended it, 127 when it could not be started; of a
+program that an earlier `hold` started it cannot be known: 0 when it was told to end, else 1.
 
 One of these stands beside every process of a lab, so this file keeps to small parts of the standard library and can be
 run by itself: `python -I -S hold.py ...`.

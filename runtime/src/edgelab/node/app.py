@@ -6,6 +6,7 @@ neither stopped nor marked, and the Node keeps its last status until the Lease r
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 
 from lightkube import AsyncClient
 
+from edgelab.core.errors import LabError
 from edgelab.core.layout import Sockets
 from edgelab.kube.client import connect
 from edgelab.kube.transport import RenewableTransport
@@ -47,7 +49,10 @@ MakePods = Callable[[AsyncClient, Devices], Pods]
 
 @dataclass(frozen=True, slots=True)
 class NodeOptions:
-    """Where the node keeps its things, and what it is called. `run` is the lab's run directory."""
+    """Where the node keeps its things, and what it is called. `run` is the lab's run directory.
+
+    `device_plugins` is where device plugins listen if that is elsewhere.
+    """
 
     settings: NodeSettings
     state: Path
@@ -55,6 +60,12 @@ class NodeOptions:
     bootstrap: Path
     kubeconfig: Path
     client_ca: Path
+    device_plugins: Path | None = None
+
+    @property
+    def sockets(self) -> Sockets:
+        """Where device plugins and their agent meet the node."""
+        return Sockets(self.run, self.device_plugins)
 
     @property
     def identity(self) -> Identity:
@@ -69,6 +80,7 @@ class NodeOptions:
 
 async def run_node(options: NodeOptions, make_pods: MakePods) -> None:
     """Run the node until cancelled; the status socket answers from the beginning."""
+    _see_that_no_kubelet_listens(options.sockets.kubelet)
     options.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     node: _Node | None = None
 
@@ -80,6 +92,18 @@ async def run_node(options: NodeOptions, make_pods: MakePods) -> None:
         async with _client(options.kubeconfig) as (client, transport):
             node = _Node(options, client, transport, make_pods)
             await node.run()
+
+
+def _see_that_no_kubelet_listens(path: Path) -> None:
+    """Raise LabError rather than take the socket of another kubelet away."""
+    with socket.socket(socket.AF_UNIX) as connection, contextlib.suppress(OSError):
+        connection.connect(str(path))
+        raise LabError(
+            attempted=f"Take registrations of device plugins at {path}",
+            seen="Another process listens there",
+            cause="A kubelet runs on this machine, or another Wasm node",
+            remedy="End it, or give this node another directory of device plugins",
+        )
 
 
 @contextlib.asynccontextmanager
@@ -101,7 +125,7 @@ class _Node:
         self._options, self._client, self._transport = options, client, transport
         settings, state = options.settings, options.state
         news = asyncio.Event()
-        self._devices = DeviceManager(Sockets(options.run).device_plugins, state / "devices.json", news.set)
+        self._devices = DeviceManager(options.sockets.device_plugins, state / "devices.json", news.set)
         self._record = NodeRecord(client, settings, state, self._devices.counts, news)
         self._pods = make_pods(client, self._devices)
         authorizer = Authorizer(client, settings.name)
@@ -122,7 +146,7 @@ class _Node:
     async def run(self) -> None:
         """Run every part until one ends with an error or all are cancelled."""
         registration, lister = Registration(self._devices), PodResourcesLister(self._devices)
-        sockets = Sockets(self._options.run)
+        sockets = self._options.sockets
         async with (
             self._devices,
             serve_grpc(sockets.kubelet, [registration]),

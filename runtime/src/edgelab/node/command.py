@@ -44,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT=FILE,FILE",
         help="certificate and key that a registry asks of its clients",
     )
+    parser.add_argument(
+        "--device-plugins-dir", type=Path, metavar="DIR", help="where device plugins listen (dp in the run directory)"
+    )
     parser.add_argument("--max-pods", type=int, default=110, help="how many Pods may run (110)")
     parser.add_argument(
         "--memory-limit", type=int, default=256 * 1024**2, help="bytes of a container that sets no limit (256 MiB)"
@@ -82,6 +85,7 @@ def _options(arguments: argparse.Namespace) -> NodeOptions:
         bootstrap=arguments.bootstrap_kubeconfig.absolute(),
         kubeconfig=arguments.kubeconfig.absolute(),
         client_ca=arguments.client_ca.absolute(),
+        device_plugins=arguments.device_plugins_dir and arguments.device_plugins_dir.absolute(),
     )
 
 

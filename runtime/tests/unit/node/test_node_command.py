@@ -36,6 +36,14 @@ def test_registries_have_their_own_ca() -> None:
     assert parse("--registry-ca", "127.0.0.1:5000=/s/ca.crt").registry_ca == [("127.0.0.1:5000", Path("/s/ca.crt"))]
 
 
+def test_device_plugins_are_where_a_kubelet_has_them() -> None:
+    assert _options(parse()).sockets.kubelet == Path("/r/dp/kubelet.sock")
+    assert _options(parse()).sockets.pod_resources == Path("/r/pr/kubelet.sock")
+    elsewhere = _options(parse("--device-plugins-dir", "/var/lib/kubelet/device-plugins")).sockets
+    assert elsewhere.kubelet == Path("/var/lib/kubelet/device-plugins/kubelet.sock")
+    assert elsewhere.pod_resources == Path("/var/lib/kubelet/pod-resources/kubelet.sock")
+
+
 def test_registries_ask_for_a_certificate() -> None:
     found = parse("--registry-client", "10.89.0.1:5000=/s/client.crt,/s/client.key").registry_client
     assert found == [("10.89.0.1:5000", (Path("/s/client.crt"), Path("/s/client.key")))]
