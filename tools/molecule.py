@@ -86,7 +86,7 @@ def run(scenario: str) -> Outcome:
         ours = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "MOLECULE_EPHEMERAL_DIRECTORY": scratch}
         plain = {} if sys.stdout.isatty() else {"NO_COLOR": "1"}
         done = subprocess.run(
-            [sys.executable, "-m", "molecule", "test", "--scenario-name", scenario],
+            [*around(scenario), sys.executable, "-m", "molecule", "test", "--scenario-name", scenario],
             cwd=ROOT,
             env={**os.environ, **ours, **plain},
             stdin=subprocess.DEVNULL,
@@ -98,6 +98,12 @@ def run(scenario: str) -> Outcome:
     forbidden = [words for words in skipped(done.stdout) if words not in allowed_skips(scenario)]
     said = done.stdout + "".join(f"Not in tests/skips.yml: {words}\n" for words in forbidden)
     return Outcome(scenario, done.returncode == 0 and not forbidden, time.monotonic() - began, said)
+
+
+def around(scenario: str) -> list[str]:
+    """What to put before a scenario's command: its program `around.py`, if it has one, which makes a machine for it."""
+    program = ROOT / "molecule" / scenario / "around.py"
+    return [sys.executable, str(program), scenario.replace("_", "-"), "--"] if program.is_file() else []
 
 
 def skipped(said: str) -> list[str]:
