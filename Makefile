@@ -21,7 +21,7 @@ export no_proxy := $(NO_PROXY)
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up verify down kubeconfig kubectl test unit integration molecule lint sanity bench lock wire wasm clean
+.PHONY: help setup setup-dev demo up verify down kubeconfig kubectl test unit integration clusters test-edge molecule lint sanity bench lock wire wasm clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,7 +52,7 @@ kubeconfig: ## the path of the kubeconfig, for export KUBECONFIG=$(make -s kubec
 kubectl: setup ## a kubectl of the control plane's version, where there is none on PATH
 	@$(PLAYBOOK) playbooks/kubectl.yml
 
-test: lint unit integration molecule sanity ## every test
+test: lint unit integration clusters molecule sanity ## every test but those of the edge host
 
 unit: setup-dev ## tests that need no lab
 	@$(BIN)/pytest runtime/tests tests/unit $(ARGS)
@@ -60,6 +60,12 @@ unit: setup-dev ## tests that need no lab
 integration: setup-dev ## tests on a real lab
 	@command -v kubectl >/dev/null || $(MAKE) --no-print-directory kubectl
 	@$(BIN)/pytest tests/integration $(ARGS)
+
+clusters: setup-dev ## tests on real Kind, on machines by ssh, and with Compute Engine's stand-in
+	@$(BIN)/pytest tests/kind tests/machines tests/gce $(ARGS)
+
+test-edge: setup-dev ## tests on a QEMU machine with a kernel of its own: modules, cameras, reboot
+	@$(BIN)/pytest tests/edge $(ARGS)
 
 molecule: setup-dev ## a scenario per role
 	@$(BIN)/python tools/molecule.py $(ARGS)
