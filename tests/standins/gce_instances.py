@@ -41,7 +41,16 @@ def insert(cloud: Cloud, zone: str, instance: compute_v1.Instance, failure: Fail
     instance.disks[0].source = disk.self_link
     instance.disks[0].initialize_params = compute_v1.AttachedDiskInitializeParams()
     cloud.instances[key] = instance
-    return cloud.begin(link, lambda: cloud.boot(instance), None)
+    return cloud.begin(link, lambda: create(cloud, key), None)
+
+
+def create(cloud: Cloud, key: tuple[str, str]) -> None:
+    """Boot a new instance; where that fails, nothing is left of it."""
+    try:
+        cloud.boot(cloud.instances[key])
+    except Exception:
+        cloud.remove_instance(key)
+        raise
 
 
 def check(cloud: Cloud, zone: str, instance: compute_v1.Instance) -> None:

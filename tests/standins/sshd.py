@@ -1,8 +1,9 @@
 """A real OpenSSH server on a port of loopback as each instance of the stand-in for Compute Engine.
 
-Whoever has the private key of the instance's metadata `ssh-keys` gets in, as the user who runs the tests: an instance
-of its own user accounts needs a real machine. Where the system has no sshd, Debian's package is fetched by apt and
-unpacked into the tests' cache; nothing is installed.
+Whoever has the private key of the instance's metadata `ssh-keys` gets in, as the user who runs the tests: accounts of
+its own would take a real machine. Where the system has no sshd, Debian's package is fetched by apt and unpacked into
+the tests' cache; nothing is installed. The user `sshd`, which a server of root's insists on, is then there for the
+server alone: in an /etc/passwd of its mount namespace.
 """
 
 import getpass
@@ -71,11 +72,13 @@ class SshMachines:
 
     def start(self, name: str, home: Path) -> None:
         """Run the server until it listens."""
+        command = [str(self.program), "-D", "-e", "-f", str(home / "config")]
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+            command = [*with_its_user(home / "passwd"), *command]
         with (home / "log").open("wb") as log:
             self.running[name] = subprocess.Popen(
-                [self.program, "-D", "-e", "-f", home / "config"],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -84,6 +87,16 @@ class SshMachines:
         while "listening" not in (home / "log").read_text():
             if self.running[name].poll() is not None:
                 raise RuntimeError(f"sshd ended: {(home / 'log').read_text()}")
+
+
+def with_its_user(passwd: Path) -> list[str]:
+    """What goes before a command so that it sees a user `sshd`, [] where there is one."""
+    users = Path("/etc/passwd").read_text()
+    if "\nsshd:" in users:
+        return []
+    passwd.write_text(f"{users.rstrip()}\nsshd:x:65533:65534::/run/sshd:/usr/sbin/nologin\n")
+    script = 'mount --bind "$0" /etc/passwd && exec "$@"'
+    return ["unshare", "--mount", "--", "sh", "-c", script, str(passwd)]
 
 
 def find_sshd() -> tuple[Path, Path]:
