@@ -75,8 +75,8 @@ def _package_files(root: Path) -> dict[str, Path]:
     """Where the files of kube-proxy's packages and of all they depend on belong in an image, and where they are."""
     listed = _dpkg(root, "--listfiles", *_with_dependencies(root, _PROXY_PACKAGES)).splitlines()
     # The links that update-alternatives made belong to no package.
-    found = [*listed, *(f"/{path.relative_to(root)}" for path in (root / "etc/alternatives").glob("ip*tables*"))]
-    found += ["/usr/sbin/iptables", "/usr/sbin/ip6tables"]
+    links = [path for place in ("etc/alternatives", "usr/sbin") for path in (root / place).glob("ip*tables*")]
+    found = [*listed, *(f"/{path.relative_to(root)}" for path in links)]
     names = {re.sub(r"^/(bin|sbin|lib|lib64)/", r"usr/\1/", name).lstrip("/") for name in found}
     kept = sorted(name for name in names - set(_USR_MERGED) if not name.startswith("usr/share/"))
     return {name: root / name for name in kept if (root / name).is_symlink() or (root / name).is_file()}
