@@ -5,7 +5,8 @@
 What a scenario cannot do here it says by a message `Skipped: ...`; one that tests/skips.yml does not list is a failure.
 
 A scenario works on a lab of its own in a state directory of its own, but for the cache, which is the user's: nothing is
-built twice. Each tells one line when it ends, with its time, and all that it said when it failed.
+built twice. Each tells one line when it ends, with its time, and all that it said when it failed. Those that need the
+edge host are left to `make test-edge`.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,11 @@ def main() -> int:
     if unknown := sorted(set(given.scenarios) - scenarios):
         print(f"No such scenario: {', '.join(unknown)}. There are: {', '.join(sorted(scenarios))}", file=sys.stderr)
         return 2
-    failed = [outcome.scenario for outcome in run_all(given.scenarios or sorted(scenarios), given.jobs)]
+    edge = set() if "EDGELAB_EDGE_SSH" in os.environ else on_the_edge_host(scenarios)
+    if homeless := sorted(edge & set(given.scenarios)):
+        print(f"Only on the edge host, which `make test-edge` boots: {', '.join(homeless)}", file=sys.stderr)
+        return 2
+    failed = [outcome.scenario for outcome in run_all(given.scenarios or sorted(scenarios - edge), given.jobs)]
     print(f"Failed: {', '.join(failed)}" if failed else "Every scenario passed")
     return 1 if failed else 0
 
@@ -65,6 +70,11 @@ def arguments() -> argparse.Namespace:
 def names(directory: str, file: str) -> set[str]:
     """Those directories in a directory of the checkout that have a file."""
     return {path.name for path in (ROOT / directory).iterdir() if (path / file).is_file()}
+
+
+def on_the_edge_host(scenarios: Iterable[str]) -> set[str]:
+    """Those scenarios whose machine needs a kernel of its own; tests/edge runs them, a step at a time."""
+    return {name for name in scenarios if "EDGELAB_EDGE_SSH" in (ROOT / f"molecule/{name}/molecule.yml").read_text()}
 
 
 def run_all(scenarios: Sequence[str], jobs: int) -> list[Outcome]:

@@ -21,5 +21,5 @@ echo "deb $security bookworm-security main" >> "$root/etc/apt/sources.list"
 chroot "$root" apt-get update
 download() { chroot "$root" apt-get -qq --yes --no-install-recommends --download-only "$@"; }
 download dist-upgrade
-download install linux-headers-amd64 dkms v4l2loopback-dkms rsync usbutils v4l-utils \
+download install linux-headers-amd64 dkms v4l2loopback-dkms curl \
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-libav

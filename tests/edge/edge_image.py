@@ -1,6 +1,6 @@
 """The disk of the edge host: Debian 12 with a kernel of its own, made once and never written to again.
 
-    python tests/edge/image.py
+    python tests/edge/edge_image.py
 
 makes sure of it (two minutes, as root) and prints its directory, which holds `disk.raw`, the key that logs in, `key`,
 and `known_hosts`. It is cached under a digest of its recipe; two runs at once build it once; nothing but a directory
@@ -29,7 +29,7 @@ from packages import have  # noqa: E402
 USER = "ada"
 _PACKAGES = [
     *("systemd-sysv", "udev", "dbus", "openssh-server", "sudo", "python3", "python3-apt", "iproute2", "kmod"),
-    *("ca-certificates", "procps", "netbase", "initramfs-tools", "zstd", "linux-image-amd64"),
+    *("ca-certificates", "procps", "netbase", "initramfs-tools", "zstd", "linux-image-amd64", "v4l-utils"),
 ]
 _MEGABYTES = 8192
 _FIRST_SECTOR = 2048
@@ -69,7 +69,7 @@ def _settings() -> list[str]:
 
 def _digest(settings: Sequence[str]) -> str:
     found = hashlib.blake2b("\n".join(settings).encode(), digest_size=8)
-    recipe = [HERE / name for name in ("image.py", "customize.sh", "grub.cfg")]
+    recipe = [HERE / name for name in ("edge_image.py", "customize.sh", "grub.cfg")]
     for path in sorted([*recipe, *(HERE / "rootfs").rglob("*")]):
         if path.is_file():
             found.update(str(path.relative_to(HERE)).encode() + path.read_bytes())

@@ -6,6 +6,7 @@ reached on loopback alone, by ssh as an ordinary user with sudo, with a key made
 """
 
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import image
+import edge_image
 from packages import have
 
 _BOOT_SECONDS = 900
@@ -24,10 +25,10 @@ Host edge
   HostName 127.0.0.1
   Port {port}
   User {user}
-  IdentityFile {image}/key
+  IdentityFile {directory}/key
   IdentitiesOnly yes
   HostKeyAlias edge
-  UserKnownHostsFile {image}/known_hosts
+  UserKnownHostsFile {directory}/known_hosts
   StrictHostKeyChecking yes
   ConnectTimeout 15
   ServerAliveInterval 30
@@ -88,10 +89,12 @@ class EdgeHost:
 def booted() -> Iterator[EdgeHost]:
     """A machine that lets us in; it ends with the context, and with this process."""
     have({"qemu-system-x86_64": "qemu-system-x86", "qemu-img": "qemu-utils", "setpriv": "util-linux"})
-    base = image.ensure()
+    base = edge_image.ensure()
     with tempfile.TemporaryDirectory(prefix="edgelab-edge-") as scratch:
         directory, port = Path(scratch), _free_port()
-        (directory / "ssh_config").write_text(_SSH_CONFIG.format(port=port, user=image.USER, image=base))
+        (directory / "ssh_config").write_text(_SSH_CONFIG.format(port=port, user=edge_image.USER, directory=scratch))
+        for name in ("key", "known_hosts"):  # the image may be replaced while this machine runs
+            shutil.copy2(base / name, directory)
         disk = directory / "disk.qcow2"
         backing = ["-b", str(base / "disk.raw"), "-F", "raw"]
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, str(disk)], check=True)
