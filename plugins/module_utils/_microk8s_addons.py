@@ -59,6 +59,11 @@ def full_name(name: str, known: Mapping[str, bool]) -> str | None:
     return found[0] if found else None
 
 
+def is_ours(addon: Addon, record: Record) -> bool:
+    """Whether the lab enabled an addon."""
+    return any(addon.name in (full, full.partition("/")[2]) for full in record.addons)
+
+
 def plan(status: Status, record: Record, addons: Sequence[Addon], *, enabled: bool) -> list[Step]:
     """The steps that make all addons enabled, or disabled. Addons of the community are found once that is enabled."""
     community = status.addons.get(_COMMUNITY, False) or not enabled

@@ -73,16 +73,35 @@ def changes(host: Host, wanted: Mapping[str, Values]) -> dict[str, tuple[str, st
 
 
 def ensure(host: Host, record: Record, wanted: Mapping[str, Values], *, wait: int, dry_run: bool) -> dict[str, Any]:
-    """Make sure of arguments; returns the module's result."""
-    planned = changes(host, wanted)
-    if (planned or record.unsettled) and not dry_run:
-        for service, (text, _new) in planned.items():
-            before = record.arguments.setdefault(service, {})
-            for flag, value in wanted[service].items():
-                if value_of(text, flag) != value:
-                    before.setdefault(flag, value_of(text, flag))
+    """Make sure of arguments, and put back those set earlier that are not wanted any more; the module's result."""
+    given_up = {
+        service: {flag: value for flag, value in values.items() if flag not in wanted.get(service, {})}
+        for service, values in record.arguments.items()
+    }
+    services = {*wanted, *given_up}
+    planned = changes(host, {name: {**given_up.get(name, {}), **wanted.get(name, {})} for name in services})
+    changed = bool(planned or record.unsettled)
+    if changed and not dry_run:
+        _record_before(record, wanted, planned)
         settle(host, record, planned, wait)
-    return {"changed": bool(planned or record.unsettled), "diff": _diff(host, planned)}
+        _forget(host, record, given_up)
+    return {"changed": changed, "diff": _diff(host, planned)}
+
+
+def _record_before(record: Record, wanted: Mapping[str, Values], planned: Mapping[str, tuple[str, str]]) -> None:
+    """Record the values of those flags that change and that the lab has not changed before."""
+    for service, (text, _new) in planned.items():
+        before = record.arguments.setdefault(service, {})
+        for flag, value in wanted.get(service, {}).items():
+            if value_of(text, flag) != value:
+                before.setdefault(flag, value_of(text, flag))
+
+
+def _forget(host: Host, record: Record, given_up: Mapping[str, Values]) -> None:
+    for service, values in given_up.items():
+        for flag in values:
+            record.arguments[service].pop(flag)
+    host.remember(record)
 
 
 def restore(host: Host, record: Record, wait: int) -> None:

@@ -46,6 +46,10 @@ options:
     type: str
     choices: [enabled, disabled]
     default: enabled
+  ours:
+    description: Whether O(state=disabled) leaves addons alone that the lab did not enable.
+    type: bool
+    default: false
   wait:
     description: How long each addon, and MicroK8s itself, may take, in seconds.
     type: int
@@ -87,7 +91,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_module import run
 from ansible_collections.edgelab.akri.plugins.module_utils._microk8s import Host
-from ansible_collections.edgelab.akri.plugins.module_utils._microk8s_addons import Addon, ensure
+from ansible_collections.edgelab.akri.plugins.module_utils._microk8s_addons import Addon, ensure, is_ours
 
 _WORDS = {"type": "list", "elements": "str", "default": []}
 SPEC: dict[str, Any] = {
@@ -103,6 +107,7 @@ SPEC: dict[str, Any] = {
         },
     },
     "state": {"type": "str", "choices": ["enabled", "disabled"], "default": "enabled"},
+    "ours": {"type": "bool", "default": False},
     "wait": {"type": "int", "default": 300},
 }
 
@@ -118,8 +123,8 @@ def main() -> None:
 
     def work() -> dict[str, Any]:
         record = host.recorded(given["lab"])
-        ordered = addons if enabled else addons[::-1]
-        return ensure(host, record, ordered, enabled=enabled, wait=given["wait"], dry_run=module.check_mode)
+        wanted = addons if enabled else [one for one in addons[::-1] if not given["ours"] or is_ours(one, record)]
+        return ensure(host, record, wanted, enabled=enabled, wait=given["wait"], dry_run=module.check_mode)
 
     run(module, work)
 

@@ -14,7 +14,8 @@ description:
   - Sets arguments in the files under C(/var/snap/microk8s/current/args), each on one line, whatever was there. Needs
     root.
   - When something differs, or when an earlier run was cut off before it had done so, restarts kubelite once and waits
-    until MicroK8s is ready. The values of before are recorded for M(edgelab.akri.microk8s) with O(ignore:state=absent).
+    until MicroK8s is ready. What an earlier run set and is not given any more is put back.
+  - The values of before are recorded for M(edgelab.akri.microk8s) with O(ignore:state=absent).
 author: The edgelab.akri authors (!UNKNOWN)
 options:
   lab:
@@ -23,7 +24,7 @@ options:
     required: true
   arguments:
     description:
-      - Values by service and flag, as in C({kube-apiserver: {--allow-privileged: 'true'}}). None takes a flag away.
+      - "Values by service and flag, as in C({kube-apiserver: {--allow-privileged: 'true'}}); null takes a flag away."
       - Services are kube-apiserver, kube-controller-manager, kube-scheduler, kube-proxy and kubelet.
     type: dict
     required: true
