@@ -14,8 +14,8 @@ from ansible_collections.edgelab.akri.plugins.plugin_utils._collection_files imp
 
 MODULE = "edgelab.akri.collection_files"
 NO_PYTHON = (
-    "Run a module on the machine. There is no Python that Ansible can use. Its modules and the lab's runtime are written "
-    "in it: install it (Debian, Ubuntu: apt-get install python3 python3-venv), then run this again."
+    "Run a module on the machine. There is no Python that Ansible can use. Its modules and the lab's runtime need one: "
+    "install it (Debian, Ubuntu: apt-get install python3 python3-venv), then run this again."
 )
 
 

@@ -25,6 +25,7 @@ from ansible_collections.edgelab.akri.plugins.module_utils._kube_client import (
     Object,
     UnreachableError,
 )
+from ansible_collections.edgelab.akri.plugins.module_utils._lab_module import lacking
 
 try:
     import yaml
@@ -58,7 +59,7 @@ KUBE_SPEC: dict[str, Any] = {
 
 def connect(kubeconfig: str, context: str | None = None) -> Cluster:
     """The cluster of a kubeconfig (several paths, joined by colons, as in KUBECONFIG). Talks to nobody yet."""
-    if not any(Path(path).is_file() for path in kubeconfig.split(os.pathsep)):
+    if not _exists(kubeconfig):
         raise NoKubeconfigError(
             attempted="Connect to the cluster",
             seen=f"There is no kubeconfig at {kubeconfig}",
@@ -76,6 +77,17 @@ def connect(kubeconfig: str, context: str | None = None) -> Cluster:
     return Cluster(configuration)
 
 
+def _exists(kubeconfig: str) -> bool:
+    return any(Path(path).is_file() for path in kubeconfig.split(os.pathsep))
+
+
+def _without_library(module: AnsibleModule, would: Mapping[str, Any]) -> None:
+    if module.check_mode and _exists(module.params["kubeconfig"]):
+        module.warn(f"{missing_required_lib(MISSING[0])} Nothing could be compared.")
+        module.exit_json(changed=False)
+    lacking(module, MISSING[0], **would)
+
+
 def is_loopback(url: str) -> bool:
     """Whether a URL names this machine, so that no proxy may stand in between."""
     host = urlsplit(url).hostname or ""
@@ -90,10 +102,10 @@ def run(module: AnsibleModule, work: Callable[[Cluster], dict[str, Any]], *, wou
 
     Without a kubeconfig there is nothing to remove (state absent changes nothing); in check mode an earlier task
     would have made it, so the module exits with `would` and changed. In check mode an API server that does not
-    answer is a warning and no change.
+    answer, or a runtime that is yet to come to a lab that is there, is a warning and no change.
     """
     if MISSING:
-        module.fail_json(msg=missing_required_lib(MISSING[0]), missing=MISSING)
+        _without_library(module, would)
     try:
         result = work(connect(module.params["kubeconfig"], module.params["context"]))
     except NoKubeconfigError as error:

@@ -3,12 +3,14 @@
 # Private to this collection: may change at any time.
 """The collection's own files in the cache of the machine that a lab lives on: `cache/collection/DIGEST/`.
 
-Such a directory appears whole, by a rename, and is never changed. This is the first thing that runs on a machine, by
-whatever Python Ansible found there, so it asks for no more than Ansible does.
+Such a directory appears whole, by a rename, and is not changed but for `python`: the machine's own Python, made to see
+the runtime, so that modules work before the runtime is installed with all that it needs. This is the first thing that
+runs on a machine, by whatever Python Ansible found there, so it asks for no more than Ansible does.
 """
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -43,6 +45,20 @@ def unpack(archive: Path, directory: Path) -> None:
                 raise
     finally:
         shutil.rmtree(str(scratch), ignore_errors=True)
+
+
+def write_python(directory: Path, interpreter: str) -> Path:
+    """Write `python`; returns its path."""
+    path = directory / "python"
+    sources = shlex.quote(str(directory / "runtime/src"))
+    text = f'#!/bin/sh\nPYTHONPATH={sources} exec {shlex.quote(interpreter)} "$@"\n'
+    if not path.exists() or path.read_text() != text:
+        with tempfile.NamedTemporaryFile("w", dir=str(directory), delete=False) as file:
+            file.write(text)
+        scratch = Path(file.name)
+        scratch.chmod(0o755)
+        scratch.rename(path)
+    return path
 
 
 def fitting_python(

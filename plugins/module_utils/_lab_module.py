@@ -18,6 +18,17 @@ else:
     MISSING = None
 
 
+def lacking(module: AnsibleModule, library: str, **would: Any) -> None:
+    """Exit because the Python that runs the module lacks a library.
+
+    In check mode an earlier task would have brought it, to a machine where nothing is yet: so the module exits with
+    `would`, and changed unless that says otherwise.
+    """
+    if module.check_mode:
+        module.exit_json(**{"changed": True, **would})
+    module.fail_json(msg=missing_required_lib(library), missing=[library])
+
+
 def run(module: AnsibleModule, work: Callable[[], dict[str, Any]]) -> None:
     """Exit with what work returns, or fail with the text of its LabError."""
     if MISSING:

@@ -55,6 +55,11 @@ class Wanted:
         """The package as it is to run."""
         return self.source / "src" / "edgelab"
 
+    @property
+    def distribution(self) -> Path:
+        """What pip installs: the wheel, where one was brought along with the sources, else the sources."""
+        return next(self.source.glob("wheel/*.whl"), self.source)
+
     def digest(self) -> str:
         """Names the virtual environment that these files make."""
         parts = [sys.version, _digest(self.package), self.requirements.read_text()]
@@ -63,7 +68,7 @@ class Wanted:
 
 
 def present(wanted: Wanted, cache: Path, *, dry_run: bool) -> dict[str, Any]:
-    """Find or make the Python; returns the module's result, `python` None where check mode could not make it."""
+    """Find or make the Python; returns the module's result, `installed` False where check mode did not make it."""
     own = _stable_name(sys.executable)
     package = package_of(own, wanted)
     changed = False
@@ -72,13 +77,23 @@ def present(wanted: Wanted, cache: Path, *, dry_run: bool) -> dict[str, Any]:
         own = str(environment / "bin" / "python")
         changed = not (environment / COMPLETE).exists()
         if changed and dry_run:
-            return {"changed": True, "python": None, "command": None, "package": None}
+            return _result(own, str(_packages(environment) / "edgelab"), changed=True, installed=False)
         if changed:
             _make(environment, wanted)
         package = package_of(own, wanted)
     if package is None:
         raise _incomplete(own)
-    return {"changed": changed, "python": own, "command": [own, "-I", "-m", "edgelab"], "package": package}
+    return _result(own, package, changed=changed, installed=True)
+
+
+def _result(python: str, package: str, *, changed: bool, installed: bool) -> dict[str, Any]:
+    command = [python, "-I", "-m", "edgelab"]
+    return {"changed": changed, "installed": installed, "python": python, "command": command, "package": package}
+
+
+def _packages(environment: Path) -> Path:
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return environment / "lib" / version / "site-packages"
 
 
 def package_of(python: str, wanted: Wanted) -> str | None:
@@ -120,7 +135,7 @@ def _make(environment: Path, wanted: Wanted) -> None:
         shutil.rmtree(environment, ignore_errors=True)
         make_environment(environment)
         _install(environment, ["--require-hashes", "--no-deps", "-r", str(wanted.requirements)])
-        _install(environment, ["--no-deps", "--no-build-isolation", str(wanted.source)])
+        _install(environment, ["--no-deps", "--no-build-isolation", str(wanted.distribution)])
         write_whole(environment / COMPLETE, "")
 
 

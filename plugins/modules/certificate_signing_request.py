@@ -112,10 +112,11 @@ name:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.edgelab.akri.plugins.module_utils._csr import Names, approve, deny, is_issued, remove
 from ansible_collections.edgelab.akri.plugins.module_utils._csr_content import HAS_CRYPTOGRAPHY, wanted
 from ansible_collections.edgelab.akri.plugins.module_utils._kube import KUBE_SPEC, Cluster, run
+from ansible_collections.edgelab.akri.plugins.module_utils._lab_module import lacking
 
 SPEC: dict[str, Any] = {
     **KUBE_SPEC,
@@ -160,9 +161,9 @@ def main() -> None:
         required_if=[("state", "approved", ["signer", "username", "common_name", "usages"])],
         supports_check_mode=True,
     )
-    if not HAS_CRYPTOGRAPHY:
-        module.fail_json(msg=missing_required_lib("cryptography"))
     params = module.params
+    if not HAS_CRYPTOGRAPHY:
+        lacking(module, "cryptography", name=params["name"])
     run(module, lambda cluster: ensure(cluster, params, dry_run=module.check_mode), would={"name": params["name"]})
 
 

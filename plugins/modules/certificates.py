@@ -160,7 +160,7 @@ made:
 
 from datetime import UTC, datetime
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.edgelab.akri.plugins.module_utils._certificates import (
     MISSING,
     LabError,
@@ -169,6 +169,7 @@ from ansible_collections.edgelab.akri.plugins.module_utils._certificates import 
     plan,
     result,
 )
+from ansible_collections.edgelab.akri.plugins.module_utils._lab_module import lacking
 
 AUTHORITY = {
     "name": {"type": "str", "default": "ca"},
@@ -205,7 +206,7 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     if MISSING:
-        module.fail_json(msg=missing_required_lib(MISSING[0]), missing=MISSING)
+        lacking(module, MISSING[0], made=[])
     try:
         made = plan(Wanted.from_params(module.params), datetime.now(UTC))
         if not module.check_mode:

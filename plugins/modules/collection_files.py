@@ -14,7 +14,8 @@ description:
   - What processes and modules read from the collection (the runtime, manifests, Wasm modules, sources of programs) is
     on the controller. On the controller itself nothing is done; to any other machine the files are brought once, into
     the user's cache.
-  - Looks for a Python that the runtime can work with, and tells what to install when there is none.
+  - Looks for a Python that the runtime can work with, tells what to install when there is none, and puts one beside the
+    files that sees the runtime.
 author: The edgelab.akri authors (!UNKNOWN)
 options:
   digest:
@@ -54,10 +55,10 @@ present:
   type: bool
   sample: true
 python:
-  description: An interpreter on the machine that the runtime can work with; null on the controller, which has one.
+  description: An interpreter on the machine that modules can work with; null on the controller, which has one.
   returned: success
   type: str
-  sample: /usr/bin/python3.11
+  sample: /home/ada/.cache/edgelab/collection/5d0c0a4f2c1d7b3e/python
 """
 
 import os
@@ -70,6 +71,7 @@ from ansible_collections.edgelab.akri.plugins.module_utils._lab_files import (
     fitting_python,
     no_python,
     unpack,
+    write_python,
 )
 
 SPEC = {"digest": {"type": "str"}, "archive": {"type": "path"}}
@@ -79,11 +81,13 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     python = fitting_python()
-    if python is None:
+    if not python:
         module.fail_json(msg=no_python(platform.node(), platform.python_version()))
     directory = directory_of(module.params["digest"], {"HOME": str(Path.home()), **os.environ})
     if module.params["archive"] and not directory.is_dir():
         unpack(Path(module.params["archive"]), directory)
+    if python and directory.is_dir():
+        python = str(write_python(directory, python))
     module.exit_json(changed=False, directory=str(directory), present=directory.is_dir(), python=python)
 
 

@@ -172,10 +172,11 @@ seen:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.edgelab.akri.plugins.module_utils._instances import Scope, instance_names, observe
 from ansible_collections.edgelab.akri.plugins.module_utils._instances_model import Report, Wanted
 from ansible_collections.edgelab.akri.plugins.module_utils._kube import KUBE_SPEC, Cluster, LabError, run
+from ansible_collections.edgelab.akri.plugins.module_utils._lab_module import lacking
 
 try:
     import jmespath
@@ -238,9 +239,9 @@ def main() -> None:
         required_if=[("brokers", True, ["configuration"])],
         supports_check_mode=True,
     )
-    if module.params["query"] and not HAS_JMESPATH:
-        module.fail_json(msg=missing_required_lib("jmespath"))
     nothing = {"changed": False, **Report().as_result()}
+    if module.params["query"] and not HAS_JMESPATH:
+        lacking(module, "jmespath", **nothing)
     run(module, lambda cluster: work(cluster, module.params, wait=not module.check_mode), would=nothing)
 
 

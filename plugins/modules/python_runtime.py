@@ -35,7 +35,7 @@ options:
     required: true
 attributes:
   check_mode:
-    description: Nothing is installed; when something would have to be, RV(python) is null.
+    description: Nothing is installed; RV(installed) tells whether something would have to be.
     support: full
   diff_mode:
     description: There is nothing to show.
@@ -60,6 +60,11 @@ python:
   returned: success
   type: str
   sample: /home/ada/.cache/edgelab/runtime/6c1f0b7d1a8e4b55/bin/python
+installed:
+  description: Whether the interpreter is there; false only in check mode.
+  returned: success
+  type: bool
+  sample: true
 command:
   description: The command C(edgelab), as a list.
   returned: success

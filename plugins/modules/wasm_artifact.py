@@ -127,8 +127,8 @@ artifacts:
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.edgelab.akri.plugins.module_utils._lab_module import run
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.edgelab.akri.plugins.module_utils._lab_module import lacking, run
 from ansible_collections.edgelab.akri.plugins.module_utils._wasm_artifact import (
     Artifact,
     krustlet_artifact,
@@ -177,7 +177,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, required_together=together, supports_check_mode=True)
     given = module.params
     if MISSING:
-        module.fail_json(msg=missing_required_lib("python-dxf"), exception=str(MISSING))
+        lacking(module, "python-dxf")
 
     def work() -> dict[str, Any]:
         artifacts = [wanted(each, given["state"]) for each in given["artifacts"]]

@@ -48,8 +48,8 @@ def _let_in(home: Path, key: Path, owner: int) -> None:
 def _pip_configuration() -> str:
     """How pip reaches its index from here, whether by files or by the environment, as a file."""
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
-    lines = ["[global]"]
+    options = {}
     for line in listed.stdout.splitlines():
         name, _, value = line.partition("=")
-        lines.append(f"{name.rpartition('.')[2]} = {ast.literal_eval(value)}")
-    return "\n".join(lines) + "\n"
+        options[name.rpartition(".")[2]] = ast.literal_eval(value)
+    return "".join(["[global]\n", *(f"{name} = {value}\n" for name, value in options.items())])

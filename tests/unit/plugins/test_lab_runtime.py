@@ -58,7 +58,8 @@ def test_check_mode_makes_nothing(copy: subject.Wanted, tmp_path: Path) -> None:
     (copy.package / "cli/main.py").write_text("changed")
     told = subject.present(copy, tmp_path / "cache", dry_run=True)
     assert told["changed"]
-    assert told["python"] is None
+    assert not told["installed"]
+    assert not Path(told["python"]).exists()
     assert not (tmp_path / "cache").exists()
 
 
