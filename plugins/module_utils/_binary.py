@@ -1,7 +1,8 @@
 # Copyright (c) 2026, The edgelab.akri authors
 # SPDX-License-Identifier: Apache-2.0
 # Private to this collection: may change at any time.
-"""Pinned programs are at hand: the path that the user gave, else the cache, else a download, else a build.
+"""Pinned programs are at hand: the path that the user gave, else the cache, else what the controller's cache offers,
+else a download, else a build.
 
 A download that is not to be had is no error as long as Go can build it; a wrong digest always is one.
 """
@@ -9,6 +10,7 @@ A download that is not to be had is no error as long as Go can build it; a wrong
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,8 +46,8 @@ __all__ = ["MISSING", "Cache", "LabError", "Program"]
 class Cache:
     """The cache of programs for one architecture. Everything here raises LabError."""
 
-    def __init__(self, directory: Path, architecture: str) -> None:
-        self._directory, self._architecture = directory, architecture
+    def __init__(self, directory: Path, architecture: str, offered: Path | None = None) -> None:
+        self._directory, self._architecture, self._offered = directory, architecture, offered
 
     def missing(self, programs: Iterable[Program]) -> list[Program]:
         """Those that are neither given (and fit for use) nor soundly cached."""
@@ -69,6 +71,7 @@ class Cache:
         names = [program.name for program in missing]
         return {
             "changed": bool(names),
+            "missing": {program.name: self._entry(program).name for program in missing},
             "paths": {program.name: str(program.path or self._entry(program) / program.name) for program in programs},
             "diff": {
                 "before": "".join(f"{name} is not in the cache\n" for name in names),
@@ -84,13 +87,22 @@ class Cache:
         for program in programs:
             entry = self._entry(program)
             try:
-                path, record = fetch(program, read_record(entry), directory)
+                path, record = self._offer(program, directory) or fetch(program, read_record(entry), directory)
             except UnavailableError as error:
                 refusals[program] = str(error)
             else:
                 install(path, entry, record)
         if refusals:
             self._build(refusals, directory)
+
+    def _offer(self, program: Program, directory: Path) -> tuple[Path, Record] | None:
+        """A copy of the program in the scratch directory, with its record, if it is offered and sound."""
+        offer = self._offered / self._entry(program).name if self._offered else None
+        if offer is None or not is_sound(offer, program.name):
+            return None
+        record = read_record(offer)
+        assert record
+        return Path(shutil.copy(offer / program.name, directory)), record
 
     def _build(self, refusals: dict[Program, str], directory: Path) -> None:
         programs = list(refusals)

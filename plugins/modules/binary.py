@@ -16,6 +16,7 @@ description:
   - A cached program is compared with the digest that was recorded when it came; a damaged one is fetched anew. A
     download with a wrong digest is refused and nothing of it is kept. Where nothing can be downloaded, Go builds.
   - Programs with the same O(programs[].source) and O(programs[].ldflags) are built together, which saves minutes.
+  - To another machine than the controller, what the controller has in its cache is copied, and nothing downloaded.
   - While a build works on the local machine, its progress is shown every few seconds.
 author: The edgelab.akri authors (!UNKNOWN)
 options:
@@ -62,6 +63,10 @@ options:
         description: Further flags for Go's linker, such as the version that the program tells.
         type: str
         default: ""
+  offered:
+    description: Directory on the machine with entries of the controller's cache. The action plugin brings it, with what
+      is missing on another machine than the controller and sound there.
+    type: path
   given:
     description: Paths of programs that the user has, by name. Each has to be for this architecture and to answer
       C(--version).
@@ -97,6 +102,12 @@ paths:
   type: dict
   sample:
     etcd: /home/me/.cache/edgelab/bin/etcd-v3.7.3-linux-amd64/etcd
+missing:
+  description: Programs that were not at hand, with the names of their places in the cache.
+  returned: success
+  type: dict
+  sample:
+    etcd: etcd-v3.7.3-linux-amd64
 """
 
 import platform
@@ -127,6 +138,7 @@ SPEC = {
         "options": PROGRAM,
         "required_together": TOGETHER,
     },
+    "offered": {"type": "path"},
     "given": {"type": "dict", "default": {}},
 }
 
@@ -140,7 +152,8 @@ def main() -> None:
     try:
         architecture = module.params["architecture"] or architecture_of(platform.machine())
         programs = [Program.from_params(each, architecture, given) for each in module.params["programs"]]
-        cache = Cache(Path(module.params["directory"]), architecture)
+        offered = module.params["offered"]
+        cache = Cache(Path(module.params["directory"]), architecture, Path(offered) if offered else None)
         missing = cache.missing(programs)
         if not module.check_mode:
             cache.provide(missing)
