@@ -1,0 +1,71 @@
+"""Akri by its Helm chart on a real cluster: its Pods become ready, its agents work, and it goes in the right order.
+
+The chart is the tests' own (tests/charts/akri) and runs the embedded agent and controller from the lab's registry.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from charts.packed import helm, pack
+from labkit import Lab, eventually
+
+CONFIGURATION = """
+apiVersion: akri.sh/v0
+kind: Configuration
+metadata: {name: chart, namespace: default}
+spec: {discoveryHandler: {name: nobody, discoveryDetails: ""}, capacity: 1}
+"""
+
+
+def absent(lab: Lab, **variables: Any) -> None:
+    """Take Akri away as it is installed."""
+    facts = {"containers": True, "kubelet_root": "/var/lib/kubelet", "node_command": []}
+    roles = [("lab", "main"), ("edgelab_runtime", "main"), ("akri", "absent")]
+    tasks = [{"ansible.builtin.include_role": {"name": f"edgelab.akri.{role}", "tasks_from": at}} for role, at in roles]
+    playbook = lab.home / "absent.yml"
+    playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    given = {**lab.variables, "lab_name": lab.name, "cluster_facts": facts, **variables}
+    lab.run(["ansible-playbook", str(playbook), "-e", json.dumps(given)])
+
+
+@pytest.fixture
+def chart(kind_lab: Lab, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """Variables of the chart with the images of the lab; what was embedded is away meanwhile and comes back."""
+    pods = kind_lab.get("-n", "akri", "daemonset", "akri-agent")["spec"]["template"]["spec"]
+    image = pods["containers"][0]["image"]
+    assert "@sha256:" in image
+    absent(kind_lab)
+    yield {
+        "akri_implementation": "chart",
+        "akri_chart": str(pack(helm(), tmp_path)),
+        "akri_chart_repository": "",
+        "akri_chart_agent_image": image,
+        "akri_chart_controller_image": image,
+    }
+    kind_lab.playbook("up.yml")
+
+
+def test_the_chart_runs_its_agents_and_goes_in_the_right_order(
+    kind_lab: Lab, chart: dict[str, Any], tmp_path: Path
+) -> None:
+    kind_lab.playbook("up.yml", **chart)
+    assert kind_lab.playbook("up.yml", **chart).changed_tasks() == []
+    status = kind_lab.get("-n", "akri", "daemonset", "akri-agent-daemonset")["status"]
+    assert status["numberReady"] == status["desiredNumberScheduled"] == 1
+    assert kind_lab.get("-n", "akri", "deployment", "akri-controller-deployment")["status"]["readyReplicas"] == 1
+
+    file = tmp_path / "configuration.yaml"
+    file.write_text(CONFIGURATION)
+    kind_lab.kubectl("apply", "-f", str(file))
+    finalizers = ("get", "configuration", "chart", "-o", "jsonpath={.metadata.finalizers}")
+    # One of the agent beside the Wasm node, one of that of the node that runs containers.
+    eventually(lambda: len(json.loads(kind_lab.kubectl(*finalizers) or "[]")) == 2, what="both agents' finalizers")
+
+    absent(kind_lab, **chart)
+    assert kind_lab.kubectl("get", "crd", "-o", "name") == ""
+    assert kind_lab.kubectl("get", "namespace", "akri", "--ignore-not-found") == ""
+    assert kind_lab.kubectl("get", "clusterrole", "akri-agent-role", "--ignore-not-found") == ""
