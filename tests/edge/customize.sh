@@ -1,11 +1,10 @@
 #!/bin/sh
 # What mmdebstrap does with the new root file system $1: an ordinary user with sudo, files and packages at hand.
-# Neither v4l2loopback nor GStreamer is installed: that is for the roles. Their packages are downloaded, so that a
-# test does not depend on a fast network, as is the newer kernel of the security archive, which is not installed either.
+# Neither v4l2loopback nor GStreamer nor a newer kernel is installed, for that is what the roles do; their packages are
+# downloaded, so that a test does not depend on a fast network.
 set -eu
 root=$1
 key=$2
-security=$3
 
 chroot "$root" useradd --create-home --shell /bin/bash ada
 install -d -m 0700 "$root/home/ada/.ssh"
@@ -17,8 +16,6 @@ chroot "$root" systemctl enable systemd-networkd
 chroot "$root" systemctl mask e2scrub_reap.service apt-daily.timer apt-daily-upgrade.timer
 
 rm -f "$root"/var/cache/apt/archives/*.deb
-echo "deb $security bookworm-security main" >> "$root/etc/apt/sources.list"
-chroot "$root" apt-get update
 download() { chroot "$root" apt-get -qq --yes --no-install-recommends --download-only "$@"; }
 download dist-upgrade
 download install linux-headers-amd64 dkms v4l2loopback-dkms curl \

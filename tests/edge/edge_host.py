@@ -31,6 +31,7 @@ Host edge
   UserKnownHostsFile {directory}/known_hosts
   StrictHostKeyChecking yes
   ConnectTimeout 15
+  KexAlgorithms curve25519-sha256
   ServerAliveInterval 30
   ServerAliveCountMax 10
 """

@@ -6,8 +6,8 @@ makes sure of it (two minutes, as root) and prints its directory, which holds `d
 and `known_hosts`. It is cached under a digest of its recipe; two runs at once build it once; nothing but a directory
 that the next build removes is left of an interrupted one.
 
-The kernel is that of Debian's main archive, while the package lists also know the security archive, so that the first
-upgrade may bring a newer one. The boot loader starts what /vmlinuz points to, which Debian's kernel packages keep up.
+All packages are the newest but the kernel, which is that of Debian's main archive and not of the security archive, so
+that an upgrade may bring a newer one. The boot loader starts what /vmlinuz points to; Debian's kernel packages keep it.
 """
 
 import fcntl
@@ -29,7 +29,7 @@ from packages import have  # noqa: E402
 USER = "ada"
 _PACKAGES = [
     *("systemd-sysv", "udev", "dbus", "openssh-server", "sudo", "python3", "python3-apt", "iproute2", "kmod"),
-    *("ca-certificates", "procps", "netbase", "initramfs-tools", "zstd", "linux-image-amd64", "v4l-utils"),
+    *("ca-certificates", "procps", "netbase", "initramfs-tools", "zstd", "linux-image-amd64/bookworm", "v4l-utils"),
 ]
 _MEGABYTES = 8192
 _FIRST_SECTOR = 2048
@@ -96,12 +96,13 @@ def _debian(root: Path, key: Path, settings: Sequence[str]) -> None:
     """Debian's packages, our files over them, then customize.sh."""
     archive, security = _archives()
     options = [f"--aptopt={setting}" for setting in ['Apt::Install-Recommends "false"', *settings]]
-    hooks = [f"sync-in {HERE}/rootfs /", f'{HERE}/customize.sh "$1" {key} {security}']
+    hooks = [f"sync-in {HERE}/rootfs /", f'{HERE}/customize.sh "$1" {key}']
     # What it mounts for the time being is gone with its mount namespace, also when it is interrupted.
     mmdebstrap = ["unshare", "--mount", "mmdebstrap", "--quiet", "--variant=minbase", "--skip=cleanup/apt"]
     include = f"--include={','.join(_PACKAGES)}"
     customize = [f"--customize-hook={hook}" for hook in hooks]
-    _run(*mmdebstrap, include, *options, *customize, "bookworm", root, f"deb {archive} bookworm main")
+    sources = [f"deb {archive} bookworm main", f"deb {security} bookworm-security main"]
+    _run(*mmdebstrap, include, *options, *customize, "bookworm", root, *sources)
 
 
 def _archives() -> tuple[str, str]:
