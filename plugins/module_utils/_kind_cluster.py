@@ -122,8 +122,9 @@ def _wait_ready(place: Place, wanted: Wanted) -> None:
 def _kubeconfigs(place: Place, name: str, plan: Plan, *, dry_run: bool) -> list[Path]:
     """Bring the kubeconfigs up to date; returns which were not."""
     every = [path for path in (place.files.kubeconfig, place.files.authority, place.files.merged) if path]
-    if dry_run and (plan.step in ("create", "replace") or not place.kind.is_there):
-        return [] if plan.step == "keep" else every
+    if dry_run and (plan.step != "keep" or not place.kind.is_there):
+        # Only a running cluster tells its kubeconfig, which a new one has anew and others have kept.
+        return every if plan.step in ("create", "replace") else []
     kubeconfig = place.kind.kubeconfig(name)
     outdated = place.files.outdated(kubeconfig)
     if not dry_run:

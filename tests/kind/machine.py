@@ -4,11 +4,15 @@ Root installs what is missing and raises the limit; anybody else is told what is
 """
 
 import os
-import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))  # where image.py runs as a program
+
+from packages import have  # noqa: E402
+
 _PACKAGES = {
     "podman": "podman",
     "runc": "runc",
@@ -23,14 +27,8 @@ _INOTIFY_GOOD = 512
 
 
 def prepare() -> None:
-    """Install what is missing; raises when that takes rights that we do not have."""
-    missing = [package for program, package in _PACKAGES.items() if not shutil.which(program)]
-    if missing:
-        assert os.geteuid() == 0, f"these packages are needed: apt install {' '.join(missing)}"
-        for words in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
-            subprocess.run(
-                ["apt-get", "--quiet", *words], check=True, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-            )
+    """Make the machine fit; raises RuntimeError when that takes rights that we do not have."""
+    have(_PACKAGES)
     # Kind mounts it into its nodes, whether the kernel has modules or not.
     Path("/lib/modules").mkdir(exist_ok=True)
     if int(_INOTIFY.read_text()) < _INOTIFY_GOOD:
@@ -39,7 +37,7 @@ def prepare() -> None:
 
 def environment() -> dict[str, str]:
     """What to add to the environment of everything that calls Podman, kind included."""
-    return {"CONTAINERS_CONF": str(HERE / "containers.conf"), "KIND_EXPERIMENTAL_PROVIDER": "podman"}
+    return {"CONTAINERS_CONF": str(HERE / "containers.conf")}
 
 
 def podman(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
