@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible_collections.edgelab.akri.plugins.module_utils._files import cannot_write, write_whole
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_end import end
-from ansible_collections.edgelab.akri.plugins.module_utils._lab_lock import Holder, alone, check, take
+from ansible_collections.edgelab.akri.plugins.module_utils._lab_lock import Caller, alone, check, take
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_ports import choose, is_free
 
 try:
@@ -47,7 +47,7 @@ class Plan:
         return bool(self.directories or self.marker)
 
 
-def present(place: Layout, forced: Mapping[str, int], mine: Holder, *, dry_run: bool) -> dict[str, Any]:
+def present(place: Layout, forced: Mapping[str, int], mine: Caller, *, dry_run: bool) -> dict[str, Any]:
     """Make the lab's directories, take its lock, choose its ports; returns the module's result."""
     check_ours(place)
     if dry_run or not place.state.exists():
@@ -58,7 +58,7 @@ def present(place: Layout, forced: Mapping[str, int], mine: Holder, *, dry_run: 
         with alone(place.state):
             check_ours(place)
             check(place.lock, place.lab, mine)
-            take(place.lock, mine)
+            take(place.lock, mine.holder)
             plan = look(place, forced) if not plan.is_new else plan
             _apply(place, plan)
     return {
@@ -100,7 +100,7 @@ def paths(place: Layout) -> dict[str, str]:
     }
 
 
-def absent(place: Layout, mine: Holder, *, end_processes: bool, dry_run: bool) -> dict[str, Any]:
+def absent(place: Layout, mine: Caller, *, end_processes: bool, dry_run: bool) -> dict[str, Any]:
     """Remove the state and run directories; returns the module's result.
 
     Ends the lab's processes first, or refuses while one runs.

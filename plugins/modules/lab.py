@@ -40,6 +40,9 @@ options:
         answer for that, so it also works on a lab that is damaged or half built.
     type: bool
     default: false
+  playbook:
+    description: The playbook that takes the lock, where it runs on another machine. The action plugin says it.
+    type: dict
 attributes:
   check_mode:
     description: Tells the same paths and ports as a run would (a port may be taken in between).
@@ -103,7 +106,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.edgelab.akri.plugins.module_utils._lab import absent, present
-from ansible_collections.edgelab.akri.plugins.module_utils._lab_lock import this_playbook
+from ansible_collections.edgelab.akri.plugins.module_utils._lab_lock import caller
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_module import run
 
 with contextlib.suppress(ImportError):  # run() says that the runtime is missing
@@ -114,6 +117,7 @@ SPEC = {
     "ports": {"type": "dict", "default": {}},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "end_processes": {"type": "bool", "default": False},
+    "playbook": {"type": "dict"},
 }
 
 
@@ -125,9 +129,9 @@ def main() -> None:
     def work() -> dict[str, Any]:
         place = layout(given["name"], os.environ, os.getuid())
         if given["state"] == "absent":
-            return absent(place, this_playbook(), end_processes=given["end_processes"], dry_run=dry_run)
+            return absent(place, caller(given["playbook"]), end_processes=given["end_processes"], dry_run=dry_run)
         forced = {name: int(port) for name, port in given["ports"].items()}
-        return present(place, forced, this_playbook(), dry_run=dry_run)
+        return present(place, forced, caller(given["playbook"]), dry_run=dry_run)
 
     run(module, work)
 

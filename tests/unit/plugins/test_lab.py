@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 from ansible_collections.edgelab.akri.plugins.module_utils import _files as files
 from ansible_collections.edgelab.akri.plugins.module_utils import _lab as subject
-from ansible_collections.edgelab.akri.plugins.module_utils._lab_lock import Holder
+from ansible_collections.edgelab.akri.plugins.module_utils._lab_lock import Caller, Holder, exists
 from edgelab.core.errors import LabError
 from edgelab.core.layout import Layout, layout
 from edgelab.lab import hold
 
 
-def this_process() -> Holder:
-    return Holder(os.getpid(), hold.start_time(os.getpid()), hold.boot_id(), 0.0)
+def this_process() -> Caller:
+    return Caller(Holder(os.getpid(), hold.start_time(os.getpid()), hold.boot_id(), 0.0), exists)
 
 
 def place(home: Path, name: str = "test") -> Layout:

@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,17 @@ def holder(pid: int) -> subject.Holder:
     return subject.Holder(pid, hold.start_time(pid), hold.boot_id(), time.time())
 
 
+def here(pid: int) -> subject.Caller:
+    """A playbook on this machine."""
+    return subject.Caller(holder(pid), subject.exists)
+
+
+def elsewhere(pid: int, *living: int, boot_id: str = "the controller's") -> subject.Caller:
+    """A playbook that works on this machine by ssh, with others that live beside it on its controller."""
+    mine = subject.Holder(pid, pid * 10, boot_id, time.time(), "laptop")
+    return subject.Caller(mine, lambda other, start_time: (other, start_time) in {(each, each * 10) for each in living})
+
+
 @pytest.fixture
 def other() -> Iterator[int]:
     process = subprocess.Popen(["sleep", "600"])
@@ -35,14 +46,14 @@ def other() -> Iterator[int]:
 def test_lock_of_a_living_process_is_respected_and_named(tmp_path: Path, other: int) -> None:
     subject.take(tmp_path / "lock", holder(other))
     with pytest.raises(LabError, match=rf"Work on the lab x\. Process {other}, .* since \d\d:\d\d:\d\d"):
-        subject.check(tmp_path / "lock", "x", holder(os.getpid()))
+        subject.check(tmp_path / "lock", "x", here(os.getpid()))
 
 
 def test_own_lock_is_no_obstacle_and_stays_as_it_is(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     subject.take(lock, holder(os.getpid()))
     before = lock.read_text()
-    subject.check(lock, "x", holder(os.getpid()))
+    subject.check(lock, "x", here(os.getpid()))
     subject.take(lock, holder(os.getpid()))
     assert lock.read_text() == before
 
@@ -51,10 +62,10 @@ def test_own_lock_is_no_obstacle_and_stays_as_it_is(tmp_path: Path) -> None:
 def test_stale_lock_is_taken_over(tmp_path: Path, other: int, change: dict[str, object]) -> None:
     lock = tmp_path / "lock"
     lock.write_text(json.dumps(asdict(holder(other)) | change))
-    mine = holder(os.getpid())
+    mine = here(os.getpid())
     subject.check(lock, "x", mine)
-    subject.take(lock, mine)
-    assert subject.read(lock) == mine
+    subject.take(lock, mine.holder)
+    assert subject.read(lock) == mine.holder
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}'])
@@ -63,23 +74,90 @@ def test_damaged_lock_counts_as_none(tmp_path: Path, content: str) -> None:
     assert subject.read(tmp_path / "lock") is None
 
 
+def test_another_machines_playbooks_exclude_each_other(tmp_path: Path) -> None:
+    """Whoever comes from the same controller knows what lives there."""
+    lock = tmp_path / "lock"
+    subject.take(lock, elsewhere(7).holder)
+    with pytest.raises(LabError, match="Process 7 on laptop, another ansible-playbook"):
+        subject.check(lock, "x", elsewhere(8, 7, 8))
+    subject.check(lock, "x", elsewhere(8, 8))
+    subject.check(lock, "x", elsewhere(7, 7))
+
+
+@pytest.mark.parametrize("mine", [here(os.getpid()), elsewhere(9, 9, boot_id="another controller's")])
+def test_playbook_from_a_controller_out_of_sight_counts_while_its_connection_lasts(
+    tmp_path: Path, other: int, mine: subject.Caller
+) -> None:
+    lock, there = tmp_path / "lock", elsewhere(7).holder
+    subject.take(lock, replace(there, connection=(other, hold.start_time(other))))
+    with pytest.raises(LabError, match="Process 7 on laptop"):
+        subject.check(lock, "x", mine)
+    subject.take(lock, replace(there, connection=(other, 1)))
+    subject.check(lock, "x", mine)
+
+
+def test_playbook_on_the_labs_own_machine_counts_for_those_who_come_by_ssh(tmp_path: Path, other: int) -> None:
+    subject.take(tmp_path / "lock", holder(other))
+    with pytest.raises(LabError, match=f"Process {other}, "):
+        subject.check(tmp_path / "lock", "x", elsewhere(8, 8))
+
+
+def test_what_the_controller_tells_is_understood_on_the_machine() -> None:
+    told = json.loads(json.dumps(subject.describe()))
+    mine = subject.caller(told)
+    assert mine.holder.controller
+    assert mine.beside(os.getpid(), hold.start_time(os.getpid()))
+    assert not mine.beside(os.getpid(), 1)
+
+
 PLAY = ("/usr/bin/python3", "/usr/bin/ansible-playbook", "site.yml")
+OTHER = (*PLAY[:2], "other.yml")
+
+
+def tree(*line: tuple[str, tuple[str, ...]]) -> Callable[[int], subject.Process | None]:
+    """Processes 100, 99, ... with these names and command lines: each the parent of the one before, the last of 1."""
+    pids = range(100, 100 - len(line), -1)
+    processes = {
+        pid: subject.Process(pid, pid - 1 if pid != pids[-1] else 1, pid * 10, name, words)
+        for pid, (name, words) in zip(pids, line, strict=True)
+    }
+    return processes.get
+
+
+MODULE, SHELL = ("python3", ("python3",)), ("sh", ("sh", "-c"))
+PLAYBOOK = ("ansible-playbook", PLAY)
+LISTENER, PRIVILEGED, SESSION = (("sshd", (f"sshd: {what}",)) for what in ("listener", "ada [priv]", "ada@notty"))
 
 
 @pytest.mark.parametrize(
-    ("tree", "found"),
+    ("line", "found"),
     [
-        # module → shell → worker → main → make
-        ({9: (8, ("python3",)), 8: (7, ("sh", "-c")), 7: (6, PLAY), 6: (5, PLAY), 5: (1, ("make",))}, 6),
-        ({9: (7, ("python3",)), 7: (6, PLAY), 6: (1, PLAY)}, 6),
+        # module, shell, worker, main, make
+        ([MODULE, SHELL, PLAYBOOK, PLAYBOOK, ("make", ("make",))], 97),
+        ([MODULE, PLAYBOOK, PLAYBOOK], 98),
         # an Ansible that another Ansible started counts by itself
-        ({9: (7, ("python3",)), 7: (6, PLAY), 6: (5, PLAY), 5: (1, (*PLAY[:2], "other.yml"))}, 6),
-        ({9: (8, ("sshd",)), 8: (1, ("sshd",))}, None),
-        ({9: (0, ())}, None),
+        ([MODULE, PLAYBOOK, PLAYBOOK, ("ansible-playbook", OTHER)], 98),
+        ([MODULE, SHELL, SESSION, LISTENER], None),
+        ([MODULE], None),
     ],
 )
-def test_process_of_the_playbook(tree: dict[int, tuple[int, tuple[str, ...]]], found: int | None) -> None:
-    assert subject.playbook_of(9, tree.__getitem__) == found
+def test_process_of_the_playbook(line: list[tuple[str, tuple[str, ...]]], found: int | None) -> None:
+    assert subject.playbook_of(100, tree(*line)) == found
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ([MODULE, SHELL, SESSION, LISTENER], 98),
+        ([MODULE, SHELL, ("sudo", ("sudo",)), SHELL, SESSION, PRIVILEGED, LISTENER], 95),
+        ([MODULE, SHELL, ("sshd-session", ()), LISTENER], 98),
+        # started by a socket, for one connection
+        ([MODULE, SHELL, SESSION, PRIVILEGED], 98),
+        ([MODULE, SHELL, PLAYBOOK], None),
+    ],
+)
+def test_process_of_the_connection(line: list[tuple[str, tuple[str, ...]]], found: int | None) -> None:
+    assert subject.connection_of(100, tree(*line)) == (found and (found, found * 10))
 
 
 def test_only_one_at_a_time(tmp_path: Path) -> None:
