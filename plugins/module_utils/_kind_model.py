@@ -176,9 +176,7 @@ def _real_networking(wanted: Wanted, found: Found) -> Iterator[Difference]:
 
 def _is_part_of(found: Sequence[Node], wanted: Sequence[Node]) -> bool:
     by_name = {node.name: node for node in wanted}
-    return all(not list(_real_nodes([by_name[node.name]], [node])) for node in found if node.name in by_name) and {
-        node.name for node in found
-    } <= set(by_name)
+    return all(node.name in by_name and not list(_real_nodes([by_name[node.name]], [node])) for node in found)
 
 
 def _mounts(given: Mapping[str, Any]) -> frozenset[Mount]:
