@@ -28,6 +28,7 @@ with contextlib.suppress(ImportError):  # _kube names what is missing
     import yaml
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 _ALPHABET = string.ascii_lowercase + string.digits
 _USER = "bootstrap"
@@ -66,10 +67,13 @@ def why_renew(identity: str, bootstrap: str, secret: Object | None, now: datetim
 
 
 def identity_fault(path: Path, ca: bytes, now: datetime) -> str:
-    """What is wrong with the client certificate of a kubeconfig; empty when it is valid and of this authority."""
+    """What is wrong with the client certificate of a kubeconfig; empty when it is valid and of this authority.
+
+    Krustlet takes the answer to an earlier request of its name for its own, and then has a key of another certificate.
+    """
     try:
-        pem = _client_certificate(path)
-        certificate = x509.load_pem_x509_certificate(pem)
+        certificate = x509.load_pem_x509_certificate(_client_pem(path, "client-certificate"))
+        key = load_pem_private_key(_client_pem(path, "client-key"), password=None)
         certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(ca))
     except FileNotFoundError:
         return _NO_IDENTITY
@@ -77,13 +81,15 @@ def identity_fault(path: Path, ca: bytes, now: datetime) -> str:
         return "the identity cannot be read"
     except InvalidSignature:
         return "the identity is of another authority"
+    if certificate.public_key() != key.public_key():
+        return "the identity has a key of another certificate"
     return "" if now < certificate.not_valid_after_utc else "the identity has expired"
 
 
-def _client_certificate(path: Path) -> bytes:
+def _client_pem(path: Path, name: str) -> bytes:
     user = yaml.safe_load(path.read_text(encoding="utf-8"))["users"][0]["user"]
-    data = user.get("client-certificate-data")
-    return base64.b64decode(data) if data else (path.parent / user["client-certificate"]).read_bytes()
+    data = user.get(f"{name}-data")
+    return base64.b64decode(data) if data else (path.parent / user[name]).read_bytes()
 
 
 def ensure(cluster: Cluster, wanted: Wanted, *, now: datetime, dry_run: bool) -> dict[str, Any]:

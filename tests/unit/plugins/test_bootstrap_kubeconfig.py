@@ -10,11 +10,12 @@ from ansible_collections.edgelab.akri.plugins.module_utils import _bootstrap_kub
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 NO_IDENTITY = "there is no identity"
+KEY = ec.generate_private_key(ec.SECP256R1())
 
 
 class Authority:
@@ -32,9 +33,18 @@ class Authority:
         return certificate.public_bytes(Encoding.PEM)
 
     def kubeconfig(self, path: Path, ends: datetime = NOW + timedelta(days=1)) -> Path:
-        data = base64.b64encode(self.issue("node", ec.generate_private_key(ec.SECP256R1()), ends)).decode()
-        path.write_text(yaml.safe_dump({"users": [{"user": {"client-certificate-data": data}}]}))
-        return path
+        return write_kubeconfig(path, self.issue("node", KEY, ends), KEY)
+
+
+def pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def write_kubeconfig(path: Path, certificate: bytes, key: ec.EllipticCurvePrivateKey) -> Path:
+    parts = {"client-certificate-data": certificate, "client-key-data": pem(key)}
+    user = {name: base64.b64encode(content).decode() for name, content in parts.items()}
+    path.write_text(yaml.safe_dump({"users": [{"user": user}]}))
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +57,9 @@ def test_a_valid_identity_has_no_fault(authority: Authority, tmp_path: Path) -> 
 
 
 def test_the_certificate_may_be_a_file_beside_the_kubeconfig(authority: Authority, tmp_path: Path) -> None:
-    pem = authority.issue("node", ec.generate_private_key(ec.SECP256R1()), NOW + timedelta(days=1))
-    (tmp_path / "node.crt").write_bytes(pem)
-    (tmp_path / "node").write_text(yaml.safe_dump({"users": [{"user": {"client-certificate": "node.crt"}}]}))
+    (tmp_path / "node.pem").write_bytes(pem(KEY) + authority.issue("node", KEY, NOW + timedelta(days=1)))
+    user = {"client-certificate": "node.pem", "client-key": "node.pem"}
+    (tmp_path / "node").write_text(yaml.safe_dump({"users": [{"user": user}]}))
     assert bootstrap.identity_fault(tmp_path / "node", authority.pem, NOW) == ""
 
 
@@ -58,8 +68,15 @@ def test_each_fault_of_an_identity_is_named(authority: Authority, tmp_path: Path
     foreign = Authority().kubeconfig(tmp_path / "foreign")
     damaged = tmp_path / "damaged"
     damaged.write_text("users: [")
-    faults = [bootstrap.identity_fault(path, authority.pem, NOW) for path in (expired, foreign, damaged)]
-    assert faults == ["the identity has expired", "the identity is of another authority", "the identity cannot be read"]
+    other = ec.generate_private_key(ec.SECP256R1())
+    mixed = write_kubeconfig(tmp_path / "mixed", authority.issue("node", other, NOW + timedelta(days=1)), KEY)
+    faults = [bootstrap.identity_fault(path, authority.pem, NOW) for path in (expired, foreign, damaged, mixed)]
+    assert faults == [
+        "the identity has expired",
+        "the identity is of another authority",
+        "the identity cannot be read",
+        "the identity has a key of another certificate",
+    ]
     assert bootstrap.identity_fault(tmp_path / "none", authority.pem, NOW) == "there is no identity"
 
 
