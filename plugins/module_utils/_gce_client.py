@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -62,17 +62,10 @@ def credentials_for(file: str | None) -> tuple[Any, str | None]:
 class Compute:
     """The instances, disks and firewall rules of one project."""
 
-    def __init__(
-        self,
-        project: str,
-        credentials: Any,
-        endpoint: str | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-        patience: float = 120,
-    ) -> None:
+    def __init__(self, project: str, credentials: Any, endpoint: str | None = None, patience: float = 120) -> None:
+        """`patience` is how long one call is repeated while the service is short of breath, in seconds."""
         self.project, self.endpoint = project, endpoint or ENDPOINT
         self._options = {"credentials": credentials, "client_options": {"api_endpoint": self.endpoint}}
-        self._sleep = sleep
         self._patience = patience
 
     def instances(self, filter_: str) -> list[Instance]:

@@ -105,9 +105,11 @@ class Api:
     async def aggregated(self, request: web.Request) -> web.Response:
         kind = request.match_info["kind"]
         self.cloud.enter(f"{kind}.aggregatedList")
+        asked = request.query.get("filter", "")
+        matches(asked, "", {})  # refuses what is no filter, also where there is nothing to choose from
         found: dict[str, list[Any]] = {zone: [] for zone in self.cloud.zones}
         for (zone, name), resource in (self.cloud.instances if kind == "instances" else self.cloud.disks).items():
-            if matches(request.query.get("filter", ""), name, dict(resource.labels)):
+            if matches(asked, name, dict(resource.labels)):
                 found[zone].append(resource)
         scoped, listed = (
             (compute_v1.InstancesScopedList, compute_v1.InstanceAggregatedList)

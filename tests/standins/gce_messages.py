@@ -90,11 +90,12 @@ def matches(expression: str, name: str, labels: dict[str, str]) -> bool:
 
     Any other filter is refused, so that a test cannot pass by one that the stand-in would not apply.
     """
-    for term in filter(None, re.split(r"\s+AND\s+", expression)):
-        found = re.fullmatch(r"\(?(name|labels\.([-a-z0-9_]+))\s*=\s*\"?([-a-z0-9_]+)\"?\)?", term.strip())
-        if not found:
-            raise ApiError(400, "invalid", f"Invalid value for field 'filter': '{expression}'.")
-        seen = name if found[1] == "name" else labels.get(found[2], "")
-        if seen != found[3]:
-            return False
-    return True
+    terms = [
+        re.fullmatch(r"(name|labels\.([-a-z0-9_]+))\s*=\s*\"?([-a-z0-9_]+)\"?", term)
+        for term in filter(None, re.split(r"\s+AND\s+", expression.strip()))
+    ]
+    if None in terms:
+        raise ApiError(400, "invalid", f"Invalid value for field 'filter': '{expression}'.")
+    return all(
+        term[3] == (name if term[1] == "name" else labels.get(term[2], "")) for term in terms if term is not None
+    )
