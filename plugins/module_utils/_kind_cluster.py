@@ -44,6 +44,17 @@ class Place:
     network_record: Path | None
 
 
+def located(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration whose host paths are those that an engine tells: absolute and without symbolic links."""
+    nodes = [{**node, "extraMounts": _located(node)} for node in config.get("nodes") or []]
+    return {**config, "nodes": nodes}
+
+
+def _located(node: Mapping[str, Any]) -> list[dict[str, Any]]:
+    paths = [(mount, Path(mount["hostPath"]).expanduser().resolve()) for mount in node.get("extraMounts") or []]
+    return [{**mount, "hostPath": str(path)} for mount, path in paths]
+
+
 def present(place: Place, wanted: Wanted, *, recreate: bool, dry_run: bool) -> dict[str, Any]:
     """Make sure of the cluster; returns the module's result."""
     found = place.engine.cluster(wanted.name)
@@ -99,10 +110,12 @@ def _create(place: Place, wanted: Wanted) -> None:
             # An engine would make them as root's, or fail.
             Path(mount.source).mkdir(mode=0o700, parents=True, exist_ok=True)
     had_network, _ = place.engine.network()
-    place.kind.create(wanted)
-    if not had_network and place.network_record:
+    try:
+        place.kind.create(wanted)
+    finally:
         made, _ = place.engine.network()
-        write_whole(place.network_record, json.dumps({"engine": place.engine.name, "id": made}) + "\n", 0o644)
+        if made and not had_network and place.network_record:
+            write_whole(place.network_record, json.dumps({"engine": place.engine.name, "id": made}) + "\n", 0o644)
     place.engine.note(_first(place, wanted), wanted.record)
 
 

@@ -140,7 +140,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.edgelab.akri.plugins.module_utils._kind_cluster import Place, absent, present
+from ansible_collections.edgelab.akri.plugins.module_utils._kind_cluster import Place, absent, located, present
 from ansible_collections.edgelab.akri.plugins.module_utils._kind_engine import Engine, choose
 from ansible_collections.edgelab.akri.plugins.module_utils._kind_kubeconfig import Files
 from ansible_collections.edgelab.akri.plugins.module_utils._kind_model import Wanted
@@ -177,7 +177,7 @@ def main() -> None:
         place = Place(kind, Engine(engine), about, files, record)
         if not is_wanted:
             return absent(place, given["name"], dry_run=dry_run)
-        wanted = Wanted(given["name"], given["config"], given["image"])
+        wanted = Wanted(given["name"], located(given["config"]), given["image"])
         result = present(place, wanted, recreate=given["recreate"], dry_run=dry_run)
         for warning in result.pop("warnings"):
             module.warn(warning)

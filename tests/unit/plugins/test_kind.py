@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.edgelab.akri.plugins.module_utils import _kind_cluster as cluster
 from ansible_collections.edgelab.akri.plugins.module_utils import _kind_engine as engine
 from ansible_collections.edgelab.akri.plugins.module_utils import _kind_kubeconfig as kubeconfigs
 from ansible_collections.edgelab.akri.plugins.module_utils import _kind_model as model
@@ -343,6 +344,15 @@ def test_a_merged_kubeconfig_is_outdated_when_the_cluster_is_not_in_it_as_it_is(
     other["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
     merged.write_text(yaml.safe_dump(other))
     assert files.outdated(KUBECONFIG) == [merged]
+
+
+def test_host_paths_are_as_engines_tell_them(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "place")
+    mount = {"hostPath": str(tmp_path / "link/../link/x"), "containerPath": "/x"}
+    given = {"networking": {}, "nodes": [{"role": "worker", "extraMounts": [mount]}, {"role": "worker"}]}
+    located = cluster.located(given)
+    assert located["nodes"][0]["extraMounts"] == [{**mount, "hostPath": str(tmp_path / "place/x")}]
+    assert [node.mounts for node in Wanted("one", located, "").nodes][1] == frozenset()
 
 
 def test_kind_is_asked_in_its_own_words() -> None:
