@@ -7,6 +7,8 @@ def lab(image: str) -> dict[str, Any]:
     """Variables of a lab on Kind with the tests' node image."""
     return {
         "lab_cluster": "kind",
+        # Akri's chart and its images are nowhere to be had here; tests/kind/test_chart.py has a chart of its own.
+        "akri_implementation": "embedded",
         "kind_host_engine": "podman",
         "kind_host_node_image": image,
         "kind_host_config": {
