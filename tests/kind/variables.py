@@ -11,6 +11,7 @@ def lab(image: str) -> dict[str, Any]:
         "akri_implementation": "embedded",
         "kind_host_engine": "podman",
         "kind_host_node_image": image,
+        "preflight_accepted": ["kubelet-cgroup-v1"],
         "kind_host_config": {
             "kubeadmConfigPatches": [
                 # There is no image of CoreDNS.
