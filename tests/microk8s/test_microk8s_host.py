@@ -12,6 +12,7 @@ RECORD = "/var/lib/edgelab/microk8s.json"
 def test_an_ordinary_user_gets_it_from_nothing_and_gives_it_back(microk8s: Target) -> None:
     """Check mode tells what the run then does, the second run does nothing, and nothing is left in the end."""
     ada = replace(microk8s, user=USER)
+    ada.play("tests/microk8s/runtime.yml")
     foreseen = ada.converge("--check").changed_tasks()
     assert "edgelab.akri.microk8s_host : Have MicroK8s" in foreseen
     assert ada.converge().changed_tasks() == foreseen

@@ -34,7 +34,7 @@ class Target:
 
     def away(self) -> Result:
         """Undo that."""
-        return self.play(str(ROOT / "tests/microk8s/away.yml"))
+        return self.play("tests/microk8s/away.yml")
 
     def says(self, *words: str) -> str:
         """What a command there says."""
