@@ -11,14 +11,13 @@ import pytest
 from ansible_collections.edgelab.akri.plugins.module_utils._gce_client import Compute, credentials_for
 from ansible_collections.edgelab.akri.plugins.module_utils._gce_errors import CloudError
 from edgelab.core.errors import LabError
+from gcekit import Lab
 from google.cloud import compute_v1
 from labkit import eventually
 from standins import gce_cloud as cloud
 from standins.gce import GceStandin
 from standins.gce_cloud import Booted, Failure
 from standins.gce_messages import ApiError
-
-from conftest import Lab
 
 
 @pytest.mark.parametrize(
@@ -82,7 +81,7 @@ def test_a_disk_that_a_failed_creation_left_is_out_of_the_way_next_time(lab: Lab
     lab.gce.cloud.fail("instances.insert", Failure(error, in_operation=True, leaves_disk=True))
     with pytest.raises(LabError, match="Internal error"):
         lab.present()
-    assert [step.split()[:2] for step in lab.present()["steps"]][0] == ["delete", "disk"]
+    assert lab.present()["steps"][0] == "delete disk edgelab-x in europe-west1-b"
     assert len(lab.gce.cloud.instances) == 1
 
 
@@ -184,7 +183,7 @@ def test_no_credentials_are_told_with_how_to_get_some(tmp_path: Path, monkeypatc
 
 def test_credentials_that_are_no_such_file_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "")
-    with pytest.raises(LabError, match="absent.json was not found"):
+    with pytest.raises(LabError, match=r"absent\.json was not found"):
         credentials_for(str(tmp_path / "absent.json"))
 
 

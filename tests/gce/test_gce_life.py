@@ -2,10 +2,9 @@
 
 from typing import Any
 
+from gcekit import Lab
 from google.cloud import compute_v1
 from standins.gce_cloud import Booted
-
-from conftest import Lab
 
 EVERYTHING = [
     "make the key pair edgelab-x",

@@ -6,17 +6,15 @@ from typing import Any
 
 import pytest
 import requests
+from ansible_collections.edgelab.akri.plugins.module_utils._gce_client import credentials_for
+from gcekit import Lab
 from google.auth.transport.requests import AuthorizedSession
 from google.cloud import compute_v1
-
-from conftest import Lab
 
 
 @pytest.fixture
 def session(lab: Lab) -> Iterator[Any]:
     """Requests with the service account's credentials."""
-    from ansible_collections.edgelab.akri.plugins.module_utils._gce_client import credentials_for
-
     credentials, _ = credentials_for(str(lab.gce.credentials_file))
     with AuthorizedSession(credentials) as opened:
         yield opened
