@@ -32,7 +32,7 @@ def report() -> dict[str, Any]:
         kernel=kernel,
         loaded_version=(read(_LOADED) or "").strip(),
         module_version=_modinfo("version", kernel) if has_module else "",
-        module_signed=bool(has_module and _modinfo("signer", kernel)),
+        module_signed=has_module and _signed(kernel),
         key_enrolled=kernel.secure_boot and _key_enrolled(),
         lists=any(_LISTS.glob("*_Packages*")),
         packages=policy(command(["apt-cache", "policy", *names])),
@@ -73,6 +73,11 @@ def _version(text: str) -> str:
 
 def _modinfo(field: str, kernel: kernels.Kernel) -> str:
     return command(["modinfo", "-k", kernel.running, "-F", field, "v4l2loopback"], codes=(0, 1)).strip()
+
+
+def _signed(kernel: kernels.Kernel) -> bool:
+    """Whether it is the distribution's; what DKMS builds is signed as well, by a key that need not be trusted."""
+    return bool(_modinfo("signer", kernel)) and "/updates/" not in _modinfo("filename", kernel)
 
 
 def _key_enrolled() -> bool:

@@ -38,6 +38,7 @@ class Support:
     module_version: str = ""
     """Version of the module for the running kernel; empty when there is none."""
     module_signed: bool = False
+    """Whether it is signed by the distribution, whose key the firmware trusts."""
     key_enrolled: bool = False
     """Whether the firmware trusts the key that DKMS signs with."""
     lists: bool = True
