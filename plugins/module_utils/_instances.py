@@ -41,6 +41,7 @@ with contextlib.suppress(ImportError):  # _kube names what is missing
 
 _AKRI = "akri.sh/v0"
 _LOG_TAIL = 5
+_LOG_PAUSE = 0.5
 
 
 @dataclass(frozen=True)
@@ -178,13 +179,24 @@ def _wait_for_lines(cluster: Cluster, scope: Scope, wanted: Wanted, seen: Seen, 
 
 
 def _read_until(cluster: Cluster, pod: Object, pattern: str, deadline: float) -> list[str]:
-    """Lines of a Pod's log as they come, up to the first that matches, or until the time is over."""
-    lines: list[str] = []
-    for line in cluster.lines(_log_path(pod), seconds=max(0.1, deadline - time.monotonic()), follow="true"):
-        lines.append(line)
-        if re.search(pattern, line):
-            break
-    return lines
+    """Lines of a Pod's log as they come, up to the first that matches, or until the time is over.
+
+    A stream that ends before, because the container or the connection did, is opened again while the Pod goes on.
+    """
+    while True:
+        lines: list[str] = []
+        for line in cluster.lines(_log_path(pod), seconds=max(0.1, deadline - time.monotonic()), follow="true"):
+            lines.append(line)
+            if re.search(pattern, line):
+                return lines
+        if time.monotonic() + _LOG_PAUSE > deadline or not _goes_on(cluster, pod):
+            return lines
+        time.sleep(_LOG_PAUSE)
+
+
+def _goes_on(cluster: Cluster, pod: Object) -> bool:
+    now = cluster.get("v1", "Pod", name(pod), pod["metadata"]["namespace"])
+    return now is not None and now["status"].get("phase") not in ("Succeeded", "Failed")
 
 
 def _log_path(pod: Object) -> str:

@@ -1,10 +1,12 @@
 """Where the chain from a Configuration to its brokers stops, what is reported, and following several kinds at once."""
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible_collections.edgelab.akri.plugins.module_utils import _instances as subject
 from ansible_collections.edgelab.akri.plugins.module_utils._instances import instance_names
 from ansible_collections.edgelab.akri.plugins.module_utils._instances_chain import stop, warnings_about
 from ansible_collections.edgelab.akri.plugins.module_utils._instances_model import Seen, Wanted, places, report
@@ -243,3 +245,33 @@ def test_an_error_of_a_source_reaches_the_reader() -> None:
 
 def test_without_time_everything_is_still_seen_once() -> None:
     assert list(together({"pods": lambda: [[{"pod": 1}]]}, seconds=0)) == [{"pods": [{"pod": 1}]}]
+
+
+class BrokenLogs:
+    """A cluster whose followed logs end too early, as when a node restarts: one answer for each time they are opened."""
+
+    def __init__(self, *answers: list[str], phase: str = "Running") -> None:
+        self._answers, self._phase = list(answers), phase
+
+    def lines(self, path: str, *, seconds: float, **query: str) -> Iterator[str]:
+        yield from self._answers.pop(0)
+
+    def get(self, *words: str) -> dict[str, Any]:
+        return pod(phase=self._phase)
+
+
+def read_until(cluster: Any, monkeypatch: pytest.MonkeyPatch, seconds: float = 60) -> list[str]:
+    monkeypatch.setattr(subject, "_LOG_PAUSE", 0)
+    return subject._read_until(cluster, pod(), "^device", time.monotonic() + seconds)
+
+
+def test_a_log_that_ends_early_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_until(BrokenLogs([], ["hello"], ["hello", "device foo0"]), monkeypatch) == ["hello", "device foo0"]
+
+
+def test_the_log_of_a_pod_that_has_ended_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_until(BrokenLogs(["bye"], phase="Succeeded"), monkeypatch) == ["bye"]
+
+
+def test_when_the_time_is_over_the_last_lines_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_until(BrokenLogs(["hello"]), monkeypatch, seconds=0) == ["hello"]
