@@ -248,7 +248,7 @@ def test_without_time_everything_is_still_seen_once() -> None:
 
 
 class BrokenLogs:
-    """A cluster whose followed logs end too early, as when a node restarts: one answer for each time they are opened."""
+    """A cluster whose followed logs end too early, as when a node restarts; each opening gets the next answer."""
 
     def __init__(self, *answers: list[str], phase: str = "Running") -> None:
         self._answers, self._phase = list(answers), phase
