@@ -16,9 +16,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-Files = Mapping[Path, str | None]
-"""What files are to hold; None: the file is not to be there."""
-
 
 class HostError(Exception):
     """Text for people: what was attempted, what was seen, the likely cause, the next step."""
@@ -54,12 +51,12 @@ def read(path: Path) -> str | None:
         return None
 
 
-def differing(wanted: Files) -> dict[Path, str | None]:
-    """Those of the files that are not as they should be."""
+def differing(wanted: Mapping[Path, str | None]) -> dict[Path, str | None]:
+    """Those of the files that do not hold what they should; None: a file is not to be there."""
     return {path: text for path, text in wanted.items() if read(path) != text}
 
 
-def difference(changes: Files) -> list[dict[str, str]]:
+def difference(changes: Mapping[Path, str | None]) -> list[dict[str, str]]:
     """Ansible's diff of what write() is about to do."""
     return [
         {"before_header": str(path), "after_header": str(path), "before": read(path) or "", "after": text or ""}
@@ -67,7 +64,7 @@ def difference(changes: Files) -> list[dict[str, str]]:
     ]
 
 
-def write(changes: Files) -> None:
+def write(changes: Mapping[Path, str | None]) -> None:
     """Put files in place, readable by all, each by a rename; remove those that are None."""
     for path, text in changes.items():
         try:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.edgelab.akri.plugins.module_utils._host import Files, HostError
+from ansible_collections.edgelab.akri.plugins.module_utils._host import HostError
 
 OPTIONS = Path("/etc/modprobe.d/edgelab-v4l2loopback.conf")
 AT_BOOT = Path("/etc/modules-load.d/edgelab-v4l2loopback.conf")
@@ -63,7 +63,7 @@ def devices(given: Sequence[Mapping[str, object]]) -> tuple[Device, ...]:
     return wanted
 
 
-def files(wanted: Sequence[Device]) -> Files:
+def files(wanted: Sequence[Device]) -> dict[Path, str | None]:
     """The files that say so to modprobe, now and at boot; without devices, that they are not there."""
     if not wanted:
         return {OPTIONS: None, AT_BOOT: None}
@@ -78,7 +78,7 @@ def options(wanted: Sequence[Device]) -> str:
     """
     numbers = ",".join(str(device.number) for device in wanted)
     labels = ",".join(device.label for device in wanted)
-    exclusive = ",".join("1" for _ in wanted)
+    exclusive = ",".join(["1"] * len(wanted))
     return f'devices={len(wanted)} video_nr={numbers} exclusive_caps={exclusive} card_label="{labels}"'
 
 

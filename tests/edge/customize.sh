@@ -11,9 +11,10 @@ install -d -m 0700 "$root/home/ada/.ssh"
 install -m 0600 "$key" "$root/home/ada/.ssh/authorized_keys"
 chroot "$root" chown -R ada: /home/ada/.ssh
 chmod 0440 "$root/etc/sudoers.d/ada"
-chroot "$root" update-initramfs -u
-chroot "$root" systemctl enable systemd-networkd
-chroot "$root" systemctl mask e2scrub_reap.service apt-daily.timer apt-daily-upgrade.timer
+chroot "$root" systemctl enable edge-network
+# What only costs an emulated processor its time.
+chroot "$root" systemctl mask e2scrub_reap.service apt-daily.timer apt-daily-upgrade.timer systemd-logind getty@tty1 \
+  serial-getty@ttyS0
 
 rm -f "$root"/var/cache/apt/archives/*.deb
 download() { chroot "$root" apt-get -qq --yes --no-install-recommends --download-only "$@"; }

@@ -70,7 +70,7 @@ def _settings() -> list[str]:
 def _digest(settings: Sequence[str]) -> str:
     found = hashlib.blake2b("\n".join(settings).encode(), digest_size=8)
     recipe = [HERE / name for name in ("edge_image.py", "customize.sh", "grub.cfg")]
-    for path in sorted([*recipe, *(HERE / "rootfs").rglob("*")]):
+    for path in sorted([*recipe, *(HERE / "early").rglob("*"), *(HERE / "rootfs").rglob("*")]):
         if path.is_file():
             found.update(str(path.relative_to(HERE)).encode() + path.read_bytes())
     return found.hexdigest()
@@ -96,13 +96,14 @@ def _debian(root: Path, key: Path, settings: Sequence[str]) -> None:
     """Debian's packages, our files over them, then customize.sh."""
     archive, security = _archives()
     options = [f"--aptopt={setting}" for setting in ['Apt::Install-Recommends "false"', *settings]]
+    early = f"--essential-hook=sync-in {HERE}/early /"  # before the first initrd is built
     hooks = [f"sync-in {HERE}/rootfs /", f'{HERE}/customize.sh "$1" {key}']
     # What it mounts for the time being is gone with its mount namespace, also when it is interrupted.
     mmdebstrap = ["unshare", "--mount", "mmdebstrap", "--quiet", "--variant=minbase", "--skip=cleanup/apt"]
     include = f"--include={','.join(_PACKAGES)}"
     customize = [f"--customize-hook={hook}" for hook in hooks]
     sources = [f"deb {archive} bookworm main", f"deb {security} bookworm-security main"]
-    _run(*mmdebstrap, include, *options, *customize, "bookworm", root, *sources)
+    _run(*mmdebstrap, include, *options, early, *customize, "bookworm", root, *sources)
 
 
 def _archives() -> tuple[str, str]:
