@@ -1,7 +1,8 @@
 """Device plugins (kubelet API v1beta1): a gRPC server per resource, registered with the kubelet of the node.
 
 `Plugins.start` and `stop` are idempotent. Every plugin registers by itself as soon as the kubelet's socket answers,
-and again when that socket is made anew, which is how a restarted kubelet shows itself.
+and again when that socket is made anew, which is how a restarted kubelet shows itself. Such a kubelet has removed the
+sockets of all plugins: they are made anew, too.
 """
 
 import asyncio
@@ -199,9 +200,20 @@ class Plugins:
         self._running[resource.name] = plugin, stack
         self._registrations.add(resource.name)
 
+    async def _serve_where_removed(self, name: str) -> None:
+        async with self._locks[name]:
+            plugin, stack = self._running.get(name, (None, None))
+            if plugin and stack and not (self._directory / _socket_name(name)).exists():
+                await stack.aclose()
+                await self._serve(plugin.resource)
+
     async def _register(self, name: str) -> None:
-        plugin, kubelet = self._running.get(name), self._kubelet()
-        if plugin is None or kubelet is None or self._registered.get(name) == kubelet:
+        kubelet = self._kubelet()
+        if kubelet is None or self._registered.get(name) == kubelet:
+            return
+        await self._serve_where_removed(name)
+        plugin = self._running.get(name)
+        if plugin is None:
             return
         request = wire.RegisterRequest(
             version="v1beta1",

@@ -94,7 +94,12 @@ class Kubelet(RegistrationBase, PodResourcesListerBase):
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """Listen while the block runs; its end is that of a kubelet that was killed."""
+        """Listen while the block runs; its end is that of a kubelet that was killed.
+
+        A kubelet that starts removes every file in its directory first, plugins' sockets included.
+        """
+        for stale in self.plugins.glob("*"):
+            stale.unlink()
         async with serve_grpc(self.plugins / "kubelet.sock", [self]), serve_grpc(self.pod_resources, [self]):
             try:
                 yield
