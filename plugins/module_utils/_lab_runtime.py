@@ -153,8 +153,9 @@ def make_environment(environment: Path) -> None:
 
 
 def _install(environment: Path, arguments: Sequence[str]) -> None:
-    pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    done = _run([*pip, *arguments])
+    # Most of it is never imported; what is, Python compiles at its first use.
+    options = ["--quiet", "--disable-pip-version-check", "--no-compile"]
+    done = _run([str(environment / "bin" / "python"), "-m", "pip", "install", *options, *arguments])
     if done.returncode:
         raise LabError(
             attempted=f"Install {arguments[-1]} with pip",

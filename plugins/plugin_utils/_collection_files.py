@@ -26,7 +26,6 @@ PARTS = (
     "runtime/src/**/*.py",
     "wasm/*.wasm",
     "controlplane/**/*",
-    "containers/**/*",
     "roles/*/files/**/*",
 )
 WHEEL = "runtime/wheel"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.edgelab.akri.plugins.action.binary import sound_entries
 from ansible_collections.edgelab.akri.plugins.module_utils import _binary, _binary_build, _binary_cache
 from ansible_collections.edgelab.akri.plugins.module_utils import _binary_model as model
 from edgelab.core.errors import LabError
@@ -60,7 +61,7 @@ def provide(tmp_path: Path, source: Path) -> Callable[..., Path]:
         params = {"name": "tool", "version": "v1", "package": "tool", "source": str(source), "ldflags": ""}
         pins = {"url": "", "sha256": {}, "sha256_url": "", "given": {}} | pins
         program = model.Program.from_params(params | pins, "amd64", pins["given"])
-        cache = _binary.Cache(tmp_path / "cache", "amd64")
+        cache = _binary.Cache(tmp_path / "cache", "amd64", tmp_path / "offered")
         missing = cache.missing([program])
         cache.provide(missing)
         result = cache.result([program], missing)
@@ -146,6 +147,32 @@ def test_a_sound_entry_asks_nobody(site: tuple[Path, str], provide: Callable[...
     first = provide(**pins)
     (site[0] / "tool").unlink()
     assert provide(**pins) == first
+
+
+@pytest.fixture
+def offered(tmp_path: Path) -> Path:
+    """What the controller's cache has of `tool`."""
+    entry = tmp_path / "offered" / ENTRY
+    entry.mkdir(parents=True)
+    (entry / "tool").write_bytes(PROGRAM)
+    (entry / "tool").chmod(0o755)
+    (entry / "source.json").write_text(json.dumps({"how": "build", "origin": "tool@v1", "sha256": DIGEST}))
+    return entry
+
+
+def test_what_the_controller_has_is_copied_with_its_origin(offered: Path, provide: Callable[..., Path]) -> None:
+    path = provide(url="http://127.0.0.1:1/never-asked")
+    assert path.read_bytes() == PROGRAM
+    assert json.loads((path.parent / "source.json").read_text())["origin"] == "tool@v1"
+    assert sound_entries({"tool": offered.name, "other": "other-v1-linux-amd64"}, offered.parent) == [offered]
+
+
+@pytest.mark.usefixtures("no_go")
+def test_what_came_damaged_from_the_controller_is_not_taken(offered: Path, provide: Callable[..., Path]) -> None:
+    (offered / "tool").write_bytes(b"something else")
+    assert sound_entries({"tool": offered.name}, offered.parent) == []
+    with pytest.raises(LabError):
+        provide(url="http://127.0.0.1:1/closed")
 
 
 def test_a_program_is_taken_out_of_an_archive(site: tuple[Path, str], provide: Callable[..., Path]) -> None:
