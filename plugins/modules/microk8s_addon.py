@@ -116,7 +116,7 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     given, host = module.params, Host()
-    if module.check_mode and not host.installed:
+    if not host.installed and (module.check_mode or given["state"] == "disabled"):
         module.exit_json(changed=given["state"] == "enabled")
     addons = [Addon(one["name"], tuple(one["arguments"]), tuple(one["disable_arguments"])) for one in given["addons"]]
     enabled = given["state"] == "enabled"
