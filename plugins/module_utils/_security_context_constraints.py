@@ -73,11 +73,22 @@ def absent(resource: Any, definitions: Sequence[Mapping[str, Any]], *, dry_run: 
 
 def _apply(resource: Any, body: Object, *, dry_run: bool) -> Change:
     before, patch = apply_object(resource, body)
-    if before == patch:
-        return Change(Manifest(body), before, before)
-    # A dry run shows what was asked for; OpenShift's own fields would come on top of that.
-    after = {**(before or {}), **body} if dry_run else resource.apply(body=body).to_dict()
-    return Change(Manifest(body), _shown(before), _shown(after))
+    change = Change(Manifest(body), _shown(before), _shown(_merged(before or {}, patch)))
+    # The client's patch has every list in it, changed or not.
+    if change.action == "none" or dry_run:
+        return change
+    return Change(change.manifest, change.before, _shown(resource.apply(body=body).to_dict()))
+
+
+def _merged(value: Object, patch: Mapping[str, Any]) -> Object:
+    """A value after a JSON merge patch (RFC 7396)."""
+    merged = {key: part for key, part in value.items() if key not in patch}
+    for key, part in patch.items():
+        if isinstance(part, Mapping):
+            merged[key] = _merged(value[key] if isinstance(value.get(key), Mapping) else {}, part)
+        elif part is not None:
+            merged[key] = part
+    return merged
 
 
 def _shown(body: Object | None) -> Object | None:

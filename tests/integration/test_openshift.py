@@ -9,6 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.edgelab.akri.plugins.module_utils._security_context_constraints import (
+    absent,
+    constraints,
+    present,
+)
+from edgelab.core.errors import LabError
 from labkit import ROOT, Lab, Result, eventually
 
 pytestmark = pytest.mark.lab
@@ -48,40 +54,58 @@ def found(lab: Lab) -> dict[str, Any]:
     return {item["metadata"]["name"]: item for item in lab.get(KIND)["items"]}
 
 
+def definitions() -> list[dict[str, Any]]:
+    """What the role gives, without the users, which it makes of names."""
+    given = yaml.safe_load((ROOT / "roles/akri/vars/openshift.yml").read_text())["_akri_openshift_constraints"]
+    return [{key: value for key, value in each.items() if key != "users"} for each in given]
+
+
 def test_akris_pods_are_allowed_what_they_need_and_nothing_is_left(openshift: Lab) -> None:
-    assert len(role(openshift, "openshift", "--check").changed_tasks()) == 1
+    would = role(openshift, "openshift", "--check").changed_tasks()
+    assert len(would) == 1
     assert found(openshift) == {}
-    assert len(role(openshift, "openshift").changed_tasks()) == 1
-    constraints = found(openshift)
-    assert sorted(constraints) == NAMES
-    assert constraints["akri-agent"]["allowHostDirVolumePlugin"]
-    assert constraints["akri-agent"]["seLinuxContext"] == {"type": "MustRunAs", "seLinuxOptions": {"type": "spc_t"}}
-    assert constraints["akri-agent"]["users"][0] == "system:serviceaccount:akri:akri-agent-sa"
-    assert not constraints["akri-controller"]["allowHostDirVolumePlugin"]
-    assert constraints["akri-controller"]["runAsUser"] == {"type": "MustRunAsNonRoot"}
-    assert role(openshift, "openshift").changed_tasks() == []
+    assert role(openshift, "openshift").changed_tasks() == would
+    kept = found(openshift)
+    assert sorted(kept) == NAMES
+    for given in definitions():
+        there = kept[given["metadata"]["name"]]
+        assert {**there, **given} == there | {"metadata": given["metadata"]}
+    assert kept["akri-agent"]["users"][0] == "system:serviceaccount:akri:akri-agent-sa"
     assert len(role(openshift, "openshift_absent").changed_tasks()) == 1
     assert found(openshift) == {}
 
 
 def test_what_somebody_changed_is_put_right_and_what_openshift_added_is_left_alone(openshift: Lab) -> None:
-    role(openshift, "openshift")
-    patch = {"allowHostNetwork": True, "priority": 7}
-    openshift.kubectl("patch", KIND, "akri-agent", "--type=merge", "-p", json.dumps(patch))
-    told = role(openshift, "openshift", "--diff")
-    assert len(told.changed_tasks()) == 1
-    assert "allowHostNetwork" in told.output
-    assert "last-applied-configuration" not in told.output
-    agent = found(openshift)["akri-agent"]
-    assert not agent["allowHostNetwork"]
-    assert agent["priority"] == 7
-    assert agent["groups"] == []
+    with constraints(str(openshift.layout.kubeconfig), None) as resource:
+        assert present(resource, definitions(), dry_run=False)["changed"]
+        assert not present(resource, definitions(), dry_run=False)["changed"]
+        patch = {"allowHostNetwork": True, "priority": 7}
+        openshift.kubectl("patch", KIND, "akri-agent", "--type=merge", "-p", json.dumps(patch))
+        for dry_run in (True, False):
+            told = present(resource, definitions(), dry_run=dry_run)
+            assert told["changed"]
+            (before,), (after,) = told["diff"]["before"].values(), told["diff"]["after"].values()
+            assert (before["allowHostNetwork"], after["allowHostNetwork"]) == (True, False)
+            assert "last-applied-configuration" not in str(told)
+        agent = found(openshift)["akri-agent"]
+        assert not agent["allowHostNetwork"]
+        assert agent["priority"] == 7
+        assert agent["groups"] == []
+        assert absent(resource, definitions(), dry_run=False)["changed"]
+        assert not absent(resource, definitions(), dry_run=False)["changed"]
+
+
+def test_what_openshift_refuses_is_told_in_its_words(openshift: Lab) -> None:
+    wrong = {"metadata": {"name": "akri-agent"}, "runAsUser": {"type": "Nobody"}}
+    with (
+        pytest.raises(LabError, match="allowHostIPC: Required value"),
+        constraints(str(openshift.layout.kubeconfig), None) as resource,
+    ):
+        present(resource, [wrong], dry_run=False)
 
 
 def test_elsewhere_nothing_is_done_unless_it_was_asked_for(bare_lab: Lab) -> None:
     assert role(bare_lab, "openshift").changed_tasks() == []
-    assert role(bare_lab, "openshift_absent").changed_tasks() == []
     refused = role(bare_lab, "openshift", check=False, akri_openshift_scc="always")
     assert refused.status
     assert "The API server does not serve security.openshift.io/v1" in " ".join(refused.output.split())
-    assert role(bare_lab, "openshift", akri_openshift_scc="never").changed_tasks() == []
