@@ -16,8 +16,10 @@ import shlex
 import sys
 import tempfile
 from pathlib import Path
+from unittest import mock
 
-from edgelab.agent.agent import Agent, Settings
+from edgelab.agent import agent
+from edgelab.core.layout import Sockets
 from edgelab.kube.client import connect
 from edgelab.service.run import run_service
 
@@ -37,23 +39,30 @@ def main() -> int:
     if len(sys.argv) > 1:
         sys.exit("The agent takes no arguments.")
     node, handlers = os.environ["AGENT_NODE_NAME"], Path(os.environ["DISCOVERY_HANDLERS_DIRECTORY"])
-    with tempfile.TemporaryDirectory() as directory:
-        run = Path(directory)
-        places = {"akri": handlers, "dp": KUBELET / "device-plugins", "pr": KUBELET / "pod-resources"}
-        for name, place in places.items():
-            (run / name).symlink_to(place)
-        settings = Settings(node, run / "state", run, lost_handler_seconds=0)
+
+    class UpstreamSockets(Sockets):
+        """Where Akri's agent has its sockets."""
+
+        def __init__(self, run: Path) -> None:
+            super().__init__(run, KUBELET / "device-plugins")
+
+        @property
+        def handlers(self) -> Path:
+            return handlers
+
+    with tempfile.TemporaryDirectory() as directory, mock.patch.object(agent, "Sockets", UpstreamSockets):
+        settings = agent.Settings(node, Path(directory, "state"), Path(directory), lost_handler_seconds=0)
         return run_service(lambda: work(settings), verbose=False)
 
 
-async def work(settings: Settings) -> None:
+async def work(settings: agent.Settings) -> None:
     """Hold the metrics port and be an agent."""
     port = int(os.environ.get("METRICS_PORT", "8080"))
     metrics = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", port)
     client = connect(Path(os.environ["KUBECONFIG"]))
     try:
         async with metrics:
-            await Agent(client, settings).run()
+            await agent.Agent(client, settings).run()
     finally:
         await client.close()
 
