@@ -3,6 +3,7 @@
 The chart is the tests' own, with the values of Akri's: see tests/charts/akri.
 """
 
+import base64
 import functools
 import hashlib
 import http.server
@@ -17,6 +18,7 @@ import pytest
 import yaml
 from ansible_collections.edgelab.akri.plugins.module_utils._chart_archive import Shelf, Source, present, read
 from charts.packed import helm, pack
+from cryptography import x509
 from edgelab.core.errors import LabError
 from labkit import Lab, Result, eventually, new_lab
 
@@ -111,6 +113,21 @@ def test_kinds_are_upgraded_with_the_chart(chart_lab: Lab, program: Path, tmp_pa
     other = str(pack(program, tmp_path, **{"description: The device's name": "description: Its name"}))
     assert KINDS in akri(chart_lab, "main", akri_chart=other).changed_tasks()
     assert "Its name" in chart_lab.kubectl("get", "crd", "instances.akri.sh", "-o", "yaml")
+
+
+def test_the_webhook_gets_a_certificate_that_the_api_server_trusts(chart_lab: Lab) -> None:
+    akri(chart_lab, "main", akri_chart_webhook=True)
+    name = "akri-webhook-configuration"
+    data = chart_lab.get("-n", "akri", "secret", name)["data"]
+    (webhook,) = chart_lab.get("validatingwebhookconfiguration", name)["webhooks"]
+    served, authority = (
+        x509.load_pem_x509_certificate(base64.b64decode(text))
+        for text in (data["tls.crt"], webhook["clientConfig"]["caBundle"])
+    )
+    served.verify_directly_issued_by(authority)
+    names = served.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == [f"{name}.akri.svc"]
+    assert akri(chart_lab, "main", akri_chart_webhook=True).changed_tasks() == []
 
 
 def test_a_release_that_failed_is_made_anew(chart_lab: Lab) -> None:
