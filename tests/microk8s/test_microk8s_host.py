@@ -56,10 +56,11 @@ def test_mistakes_are_told_and_can_be_made_good(microk8s: Target) -> None:
     unknown = microk8s.converge(check=False, microk8s_host_addons=[{"name": "dns"}, {"name": "istanbul"}])
     assert "Find MicroK8s' addon istanbul. There are only: core/community" in unknown.output
     assert "core/dns" not in microk8s.enabled()
+    microk8s.converge()
 
     wrong = {"kube-apiserver": {"--no-such-flag": "1"}}
-    failed = microk8s.converge(check=False, microk8s_host_arguments=wrong, microk8s_host_ready_seconds=15)
-    assert "MicroK8s was not ready within 15 seconds" in failed.output
+    failed = microk8s.converge(check=False, microk8s_host_arguments=wrong, microk8s_host_ready_seconds=20)
+    assert "MicroK8s was not ready within 20 seconds" in failed.output
     assert "journalctl -u snap.microk8s.daemon-kubelite" in failed.output
     assert "unknown flag: --no-such-flag" in microk8s.says("journalctl", "-u", "snap.microk8s.daemon-kubelite")
 
