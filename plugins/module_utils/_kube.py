@@ -85,7 +85,7 @@ def _without_library(module: AnsibleModule, would: Mapping[str, Any]) -> None:
     if module.check_mode and _exists(module.params["kubeconfig"]):
         module.warn(f"{missing_required_lib(MISSING[0])} Nothing could be compared.")
         module.exit_json(changed=False)
-    lacking(module, MISSING[0], **would)
+    lacking(module, MISSING[0], **({"changed": False} if module.params.get("state") == "absent" else would))
 
 
 def is_loopback(url: str) -> bool:

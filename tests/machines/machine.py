@@ -18,6 +18,7 @@ network are in namespaces of its own.
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -205,6 +206,7 @@ def run(name: str, command: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # as ctrl-C: by way of all that tidies up
     match sys.argv[1:]:
         case ["run", given, "--", *words] if words:
             sys.exit(run(given, words))

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from ansible_collections.edgelab.akri.plugins.module_utils import _kube
 from ansible_collections.edgelab.akri.plugins.module_utils._kube import (
     ApiError,
     Cluster,
@@ -106,3 +107,54 @@ def test_no_proxy_stands_before_this_machine(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(UnreachableError, match="refused") as raised:
         cluster.find("/api/v1")
     assert "proxy" not in str(raised.value)
+
+
+class EndedError(Exception):
+    """How a module ended: what it told."""
+
+
+class Module:
+    """What `run` uses of an AnsibleModule; ends by EndedError."""
+
+    def __init__(self, kubeconfig: Path, *, check_mode: bool, **params: object) -> None:
+        self.params = {"kubeconfig": str(kubeconfig), "context": None, **params}
+        self.check_mode = check_mode
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def exit_json(self, **result: object) -> None:
+        raise EndedError(result)
+
+    def fail_json(self, **result: object) -> None:
+        raise EndedError({"failed": True, **result})
+
+
+@pytest.mark.parametrize(
+    ("is_there", "params", "told"),
+    [
+        (False, {}, {"changed": True, "objects": []}),
+        (False, {"state": "present"}, {"changed": True, "objects": []}),
+        (False, {"state": "absent"}, {"changed": False}),
+        (True, {"state": "present"}, {"changed": False}),
+    ],
+)
+def test_check_mode_on_a_machine_that_has_no_libraries_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool, params: dict[str, str], told: dict[str, object]
+) -> None:
+    monkeypatch.setattr(_kube, "MISSING", ["kubernetes"])
+    if is_there:
+        (tmp_path / "kubeconfig").write_text("never read")
+    module = Module(tmp_path / "kubeconfig", check_mode=True, **params)
+    with pytest.raises(EndedError) as ended:
+        _kube.run(module, lambda _: {}, would={"objects": []})
+    assert ended.value.args == (told,)
+    assert [("kubernetes" in text) for text in module.warnings] == [True] * is_there
+
+
+def test_a_real_run_names_the_library_that_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_kube, "MISSING", ["kubernetes"])
+    with pytest.raises(EndedError, match="kubernetes") as ended:
+        _kube.run(Module(tmp_path / "kubeconfig", check_mode=False), lambda _: {}, would={})
+    assert ended.value.args[0]["failed"]
