@@ -102,6 +102,10 @@ def _context(recipe: Recipe, python: str, directory: Path) -> Path:
         lock = directory.with_name("requirements.lock")
         lock.write_text(recipe.requirements)
         run([*_pip_install(python), "--target", str(directory / "site-packages"), "-r", str(lock)])
+    # Byte code is the same for all of a minor version. Without it, every start in a container compiles all it imports.
+    if python == ".".join(platform.python_version_tuple()[:2]):
+        compileall = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+        run([*compileall, str(directory)])
     return directory
 
 

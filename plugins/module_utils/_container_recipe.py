@@ -18,7 +18,7 @@ except ImportError:  # said by _lab_module.run
     LabError = Exception  # type: ignore[assignment,misc]
 
 LABEL = "edgelab.akri/inputs"
-_RECIPE = "1"
+_RECIPE = "2"
 """Goes into every digest: to be raised when images are to be made otherwise from the same inputs."""
 
 
