@@ -5,7 +5,6 @@ reached on loopback alone, by ssh as an ordinary user with sudo, with a key made
 `ssh -F DIRECTORY/ssh_config edge`. The processor is emulated, wherever this runs: a boot takes half a minute to two.
 """
 
-import os
 import shutil
 import socket
 import subprocess
@@ -112,8 +111,8 @@ def booted() -> Iterator[EdgeHost]:
 def _qemu(directory: Path, disk: Path, port: int) -> list[str]:
     return [
         *("setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64"),
-        *("-M", "pc", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max"),
-        *("-smp", str(min(os.cpu_count() or 1, 4)), "-m", "1536"),
+        # One processor: on a busy host several emulated ones wait for each other, for ever at worst.
+        *("-M", "pc", "-accel", "tcg,tb-size=512", "-cpu", "max", "-smp", "1", "-m", "1536"),
         *("-display", "none", "-monitor", "none", "-serial", f"file:{directory}/console.log"),
         *("-drive", f"file={disk},if=virtio,cache=unsafe"),
         *("-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22", "-device", "virtio-net-pci,netdev=net"),
