@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ansible_collections.edgelab.akri.plugins.module_utils._container_engine import Engine, run
+from ansible_collections.edgelab.akri.plugins.module_utils._container_engine import Engine, find, run
 from ansible_collections.edgelab.akri.plugins.module_utils._container_recipe import LABEL, DebianBase, Recipe, files_of
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_lock import alone
 
@@ -32,21 +32,21 @@ _GLIBC = range(5, 37)
 """Wheels for glibc 2.5 to 2.36 (Debian 12) will do."""
 
 
-def archive_of(recipe: Recipe, image: str, engine: Engine, cache: Path) -> Path:
-    """The archive of an image under that name, built unless the cache has it; older ones of its repository go."""
+def archive_of(recipe: Recipe, engine_name: str, cache: Path) -> Path:
+    """The archive of an image, built unless the cache has it; older ones of its repository go."""
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     stem = recipe.repository.replace("/", "_")
     archive = cache / f"{stem}-{recipe.digest}.tar"
     with alone(cache):  # another lab may want the same
         if not archive.exists():
             with tempfile.TemporaryDirectory(dir=cache, prefix=".build-") as scratch:
-                _build(recipe, image, engine, cache, Path(scratch)).replace(archive)
+                _build(recipe, find(engine_name), cache, Path(scratch)).replace(archive)
             for old in set(cache.glob(f"{stem}-*.tar")) - {archive}:
                 old.unlink()
     return archive
 
 
-def _build(recipe: Recipe, image: str, engine: Engine, cache: Path, scratch: Path) -> Path:
+def _build(recipe: Recipe, engine: Engine, cache: Path, scratch: Path) -> Path:
     made: list[str] = []
     try:
         if isinstance(recipe.base, DebianBase):
@@ -57,9 +57,9 @@ def _build(recipe: Recipe, image: str, engine: Engine, cache: Path, scratch: Pat
         else:
             base, python = recipe.base.reference, recipe.base.python
         context = _context(recipe, python, scratch / "context")
-        made.append(image)
-        engine.build(image, context, arguments={"BASE_IMAGE": base}, labels={LABEL: recipe.digest})
-        engine.save(image, scratch / "image.tar")
+        made.append(recipe.image)
+        engine.build(recipe.image, context, arguments={"BASE_IMAGE": base}, labels={LABEL: recipe.digest})
+        engine.save(recipe.image, scratch / "image.tar")
     finally:
         engine.remove(made)
     return scratch / "image.tar"

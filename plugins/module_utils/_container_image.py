@@ -67,20 +67,14 @@ class InRegistry:
 
 @dataclass(frozen=True)
 class OnNodes:
-    """The image is in the nodes' own store, under a name that no kubelet would pull.
+    """The image is in the nodes' own store.
 
     `load` gets an archive as its last argument, `names` prints the names of what is there.
     """
 
-    repository: str
-    tag: str
+    image: str
     load: Sequence[str]
     names: Sequence[str]
-
-    @property
-    def image(self) -> str:
-        """localhost/REPOSITORY:TAG."""
-        return f"localhost/{self.repository}:{self.tag}"
 
     def find(self) -> str | None:
         """Look among the names; nodes that do not answer have nothing, and loading will tell why they do not."""
@@ -93,8 +87,8 @@ class OnNodes:
         run([*self.load, str(archive)])
 
 
-def ensure(place: Place, build: Callable[[str], Path], *, dry_run: bool) -> dict[str, Any]:
-    """Have the image in its place; returns the module's result. `build` makes the archive for an image's name."""
+def ensure(place: Place, build: Callable[[], Path], *, dry_run: bool) -> dict[str, Any]:
+    """Have the image in its place; returns the module's result. `build` makes its archive."""
     try:
         found = place.find()
     except UnreachableError as error:
@@ -103,7 +97,7 @@ def ensure(place: Place, build: Callable[[str], Path], *, dry_run: bool) -> dict
         warning = f"{error} Nothing is known about what it holds."
         return {**_result(place, place.image, changed=False), "warnings": [warning]}
     if found is None and not dry_run:
-        place.put(build(place.image))
+        place.put(build())
     return _result(place, found or (not dry_run and place.find()) or place.image, changed=found is None)
 
 

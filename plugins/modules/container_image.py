@@ -153,7 +153,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.edgelab.akri.plugins.module_utils._container_build import archive_of
-from ansible_collections.edgelab.akri.plugins.module_utils._container_engine import ENGINES, find
+from ansible_collections.edgelab.akri.plugins.module_utils._container_engine import ENGINES
 from ansible_collections.edgelab.akri.plugins.module_utils._container_image import (
     InRegistry,
     OnNodes,
@@ -189,13 +189,13 @@ SPEC = {
 }
 
 
-def place_of(given: dict[str, Any], tag: str) -> Place:
+def place_of(given: dict[str, Any], recipe: Recipe) -> Place:
     """Where the image is to be."""
     if given["load"]:
-        return OnNodes(given["repository"], tag, given["load"], given["names"])
+        return OnNodes(recipe.image, given["load"], given["names"])
     ca_path = Path(given["ca_path"]) if given["ca_path"] else None
     client = given["client_certificate"] and (Path(given["client_certificate"]), Path(given["client_key"]))
-    return InRegistry(Address(given["registry"], ca_path, client or None), given["repository"], tag)
+    return InRegistry(Address(given["registry"], ca_path, client or None), recipe.repository, recipe.digest)
 
 
 def main() -> None:
@@ -215,10 +215,10 @@ def main() -> None:
     def work() -> dict[str, Any]:
         recipe = Recipe.from_params(given)
 
-        def build(image: str) -> Path:
-            return archive_of(recipe, image, find(given["engine"]), Path(given["cache"]))
+        def build() -> Path:
+            return archive_of(recipe, given["engine"], Path(given["cache"]))
 
-        return ensure(place_of(given, recipe.digest), build, dry_run=module.check_mode)
+        return ensure(place_of(given, recipe), build, dry_run=module.check_mode)
 
     run(module, work)
 
