@@ -70,14 +70,13 @@ class Compute:
 
     def instances(self, filter_: str) -> list[Instance]:
         """The instances that a filter of the API chooses, in all zones, without what only their disks know."""
-        request = {"project": self.project, "filter": filter_}
-        zones = self._call("List the instances", self._instances.aggregated_list, request=request)
-        return [messages.instance_from(each) for _, scope in zones for each in scope.instances]
+        zones = self._call("List the instances", self._instances.aggregated_list, request=self._filtered(filter_))
+        return [messages.instance_from(each) for zone in zones for each in zone[1].instances]
 
     def disks(self, filter_: str) -> list[Disk]:
         """The disks that a filter of the API chooses, in all zones."""
         zones = self._call("List the disks", self._disks.aggregated_list, request=self._filtered(filter_))
-        return [messages.disk_from(each) for _, scope in zones for each in scope.disks]
+        return [messages.disk_from(each) for zone in zones for each in zone[1].disks]
 
     def rules(self, filter_: str = "") -> list[Rule]:
         """The firewall rules that a filter of the API chooses."""

@@ -61,8 +61,8 @@ def failure_of(error: Any) -> Failure:
     reasons = [str(each.get("reason", "")) for each in error.errors or () if isinstance(each, dict)]
     if error.reason:
         reasons.append(str(error.reason))
-    _, _, message = str(error.message).partition(": ")
-    return Failure(int(error.code or 0), tuple(reasons), message or str(error.message))
+    message = str(error.message).split(": ", 1)[-1]
+    return Failure(int(error.code or 0), tuple(reasons), message)
 
 
 def failure_of_operation(operation: Any) -> Failure | None:

@@ -123,7 +123,7 @@ def result(steps: list[Step], instance: Instance | None, login: dict[str, Any] |
 def summary(instance: Instance) -> dict[str, Any]:
     """An instance as results show it; `user` is known where the key came by metadata."""
     ends = instance.labels.get(EXPIRES, "")
-    user, _, _ = instance.metadata.get("ssh-keys", "").partition(":")
+    user = instance.metadata.get("ssh-keys", "").split(":")[0]
     return {
         "name": instance.name,
         "lab": instance.labels.get(LAB, ""),

@@ -192,8 +192,7 @@ def describe(words: Mapping[str, str]) -> str:
 
 def words_of(description: str) -> dict[str, str]:
     """The words in a description, {} for one that has none."""
-    pairs = (word.partition("=") for word in description.split() if "=" in word)
-    return {key: value for key, _, value in pairs}
+    return dict(word.split("=", 1) for word in description.split() if "=" in word)
 
 
 def is_ours(labels: Mapping[str, str], lab: str | None = None) -> bool:

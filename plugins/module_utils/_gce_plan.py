@@ -77,7 +77,7 @@ def plan_present(wanted: Wanted, found: Found, now: float, *, recreate: bool) ->
     """The steps to an instance as wanted. Raises LabError for a name that is taken, and for differences."""
     refuse_strangers(wanted, found)
     instance = found.instance
-    different = differences(wanted, found) if instance else []
+    different = differences(wanted, instance, found.public_key) if instance else []
     if different and not recreate:
         raise LabError(
             attempted=f"Have the instance {wanted.name} as wanted",
@@ -153,10 +153,8 @@ def plan_expired(instances: Iterable[Instance], disks: Iterable[Disk], rules: It
     ]
 
 
-def differences(wanted: Wanted, found: Found) -> list[Difference]:
+def differences(wanted: Wanted, instance: Instance, public_key: str | None) -> list[Difference]:
     """What an instance has and cannot be changed; what nobody can tell any more (None) is no difference."""
-    instance = found.instance
-    assert instance is not None
     pairs = [
         ("machine type", instance.machine_type, wanted.machine_type),
         ("image family", instance.image_family, wanted.image_family),
@@ -166,7 +164,7 @@ def differences(wanted: Wanted, found: Found) -> list[Difference]:
         ("what happens after it", instance.termination_action, "DELETE"),
     ]
     told = [Difference(*pair) for pair in pairs if pair[1] is not None and pair[1] != pair[2]]
-    for key, value in wanted.access(found.public_key or "a new key").items():
+    for key, value in wanted.access(public_key or "a new key").items():
         seen = instance.metadata.get(key)
         if seen != value:
             # Keys are long; that they are not the same is all that a reader needs.

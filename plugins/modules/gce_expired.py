@@ -46,23 +46,16 @@ steps:
 """
 
 import time
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.edgelab.akri.plugins.module_utils._gce_client import Compute
 from ansible_collections.edgelab.akri.plugins.module_utils._gce_instance import expired
 from ansible_collections.edgelab.akri.plugins.module_utils._gce_module import GCE_SPEC, run
-from ansible_collections.edgelab.akri.plugins.module_utils._gce_oslogin import OsLogin
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=GCE_SPEC, supports_check_mode=True)
-
-    def work(compute: Compute, _: OsLogin) -> dict[str, Any]:
-        return expired(compute, time.time(), dry_run=module.check_mode)
-
-    run(module, work)
+    run(module, lambda compute, _os_login: expired(compute, time.time(), dry_run=module.check_mode))
 
 
 if __name__ == "__main__":
