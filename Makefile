@@ -61,8 +61,8 @@ integration: setup-dev ## tests on a real lab
 	@command -v kubectl >/dev/null || $(MAKE) --no-print-directory kubectl
 	@$(BIN)/pytest tests/integration $(ARGS)
 
-clusters: setup-dev ## tests on real Kind, on machines by ssh, and with Compute Engine's stand-in
-	@$(BIN)/pytest tests/kind tests/machines tests/gce $(ARGS)
+clusters: setup-dev ## tests on real Kind, on machines by ssh, and with stand-ins for MicroK8s and Compute Engine
+	@$(BIN)/pytest tests/kind tests/machines tests/gce tests/microk8s $(ARGS)
 
 test-edge: setup-dev ## tests on a QEMU machine with a kernel of its own: modules, cameras, reboot
 	@$(BIN)/pytest tests/edge $(ARGS)
