@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.edgelab.akri.plugins.module_utils import _container_engine as engines
 from ansible_collections.edgelab.akri.plugins.module_utils._container_archive import artifact_of
+from ansible_collections.edgelab.akri.plugins.module_utils._container_build import archive_of
 from ansible_collections.edgelab.akri.plugins.module_utils._container_image import InRegistry, OnNodes, ensure
 from ansible_collections.edgelab.akri.plugins.module_utils._container_recipe import DebianBase, GivenBase, Recipe
 from ansible_collections.edgelab.akri.plugins.module_utils._wasm_artifact import MANIFEST
@@ -153,3 +154,15 @@ def test_an_archive_of_another_layout_names_the_remedy(tmp_path: Path) -> None:
 def test_no_archive_is_told(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"nothing\.tar"):
         artifact_of(tmp_path / "nothing.tar", "edgelab", "tag")
+
+
+def test_the_cache_keeps_the_newest_archive_of_each_repository(recipe: Recipe, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    of_another = cache / f"edgelab-broker-{'0' * 16}.tar"
+    older = cache / f"edgelab-{'0' * 16}.tar"
+    for archive in (of_another, older, cache / f"edgelab-{recipe.digest}.tar"):
+        archive.write_text(archive.name)
+    assert archive_of(recipe, "none", cache).read_text() == f"edgelab-{recipe.digest}.tar"
+    assert of_another.exists()
+    assert not older.exists()
