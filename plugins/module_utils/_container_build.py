@@ -41,8 +41,8 @@ def archive_of(recipe: Recipe, engine_name: str, cache: Path) -> Path:
         if not archive.exists():
             with tempfile.TemporaryDirectory(dir=cache, prefix=".build-") as scratch:
                 _build(recipe, find(engine_name), cache, Path(scratch)).replace(archive)
-            for old in set(cache.glob(f"{stem}-{'[0-9a-f]' * len(recipe.digest)}.tar")) - {archive}:
-                old.unlink()
+        for old in set(cache.glob(f"{stem}-{'[0-9a-f]' * len(recipe.digest)}.tar")) - {archive}:
+            old.unlink()
     return archive
 
 
