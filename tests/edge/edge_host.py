@@ -111,8 +111,7 @@ def booted() -> Iterator[EdgeHost]:
 def _qemu(directory: Path, disk: Path, port: int) -> list[str]:
     return [
         *("setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64"),
-        # One processor: on a busy host several emulated ones wait for each other, for ever at worst.
-        *("-M", "pc", "-accel", "tcg,tb-size=512", "-cpu", "max", "-smp", "1", "-m", "1536"),
+        *("-M", "pc", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max", "-smp", "2", "-m", "1536"),
         *("-display", "none", "-monitor", "none", "-serial", f"file:{directory}/console.log"),
         *("-drive", f"file={disk},if=virtio,cache=unsafe"),
         *("-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22", "-device", "virtio-net-pci,netdev=net"),
