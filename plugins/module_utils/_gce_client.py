@@ -3,7 +3,7 @@
 # Private to this collection: may change at any time.
 """The one place that talks to Compute Engine, by Google's client: it reads values and carries out single changes.
 
-Each call is repeated with back-off while the service is short of breath (429, rate limits, 5xx); a creation carries a
+Each call is repeated with back-off while the service is short of breath (429, rate limits, 5xx); a change carries a
 request id, so that a repeated one is not done twice. A change returns when its operation is done. Whatever goes wrong
 is a CloudError, or a LabError where nobody answers or lets us in.
 """
@@ -43,6 +43,8 @@ SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 ENDPOINT = "https://compute.googleapis.com"
 OPERATION_SECONDS = 600
 """How long one change may take; creations take some 20 seconds, deletions up to two minutes."""
+PAUSE_SECONDS = 1
+"""Between two questions about a change; each waits there for up to two minutes, or not at all when it is busy."""
 
 
 def credentials_for(file: str | None) -> tuple[Any, str | None]:
@@ -107,7 +109,7 @@ class Compute:
     def create(self, zone: str, wanted: Wanted, image: str, labels: Mapping[str, str], key: str) -> None:
         """Create an instance."""
         body = messages.new_instance(zone, wanted, image, labels, wanted.access(key))
-        request = {**self._in(zone), "instance_resource": body, "request_id": str(uuid.uuid4())}
+        request = {**self._in(zone), "instance_resource": body}
         self._change(f"Create {wanted.name} in {zone}", self._instances.insert_unary, request)
 
     def start(self, zone: str, name: str) -> None:
@@ -136,7 +138,6 @@ class Compute:
     def allow(self, rule: Rule) -> None:
         """Create a firewall rule."""
         request = {"project": self.project, "firewall_resource": messages.new_rule(rule)}
-        request["request_id"] = str(uuid.uuid4())
         self._change(f"Make the firewall rule {rule.name}", self._firewalls.insert_unary, request)
 
     def mend_rule(self, rule: Rule) -> None:
@@ -181,7 +182,7 @@ class Compute:
 
     def _change(self, attempted: str, function: Any, request: dict[str, Any]) -> None:
         """Begin a change and wait for the end of its operation."""
-        operation = self._call(attempted, function, request=request)
+        operation = self._call(attempted, function, request={**request, "request_id": str(uuid.uuid4())})
         where: dict[str, str] = {"project": self.project, "operation": operation.name}
         wait = self._global_operations.wait
         if "zone" in request:
@@ -196,6 +197,8 @@ class Compute:
                     remedy="Run this again: it goes on with what it finds",
                 )
             operation = self._call(attempted, wait, **where)
+            if not messages.is_done(operation):
+                time.sleep(PAUSE_SECONDS)
         failure = failure_of_operation(operation)
         if failure:
             raise CloudError(attempted, failure)

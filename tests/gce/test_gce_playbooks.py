@@ -1,4 +1,4 @@
-"""The playbooks as people run them: a cleanup that first says what it would do, and refusals before anything is made."""
+"""The playbooks as people run them: a cleanup that first says what it would do, and refusals before any change."""
 
 from collections.abc import Iterator
 from pathlib import Path
