@@ -10,6 +10,7 @@ import io
 import json
 import os
 import platform
+import shutil
 import signal
 import socket
 import subprocess
@@ -135,8 +136,8 @@ def test_out_of_its_image_it_is_the_program_that_runs(secluded: Lab) -> None:
         assert b"akri_agent.py" in command
         assert secluded.playbook("up.yml", **from_image).changed_tasks() == []
     finally:
-        for path in secluded.layout.cache.glob(f"bin/akri-agent-{Image.parse(image).digest[7:19]}-linux-*/*"):
-            path.unlink()
+        for entry in secluded.layout.cache.glob(f"bin/akri-agent-{Image.parse(image).digest[7:19]}-linux-*"):
+            shutil.rmtree(entry)
 
 
 def test_what_an_image_lacks_or_what_it_is_not_is_told(secluded: Lab, tmp_path: Path) -> None:
