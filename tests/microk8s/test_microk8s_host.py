@@ -32,7 +32,7 @@ def test_one_that_was_there_stays_as_it_was(microk8s: Target) -> None:
     microk8s.says("snap", "install", "microk8s", "--classic", "--channel=1.34/stable")
     microk8s.says("/snap/bin/microk8s", "status", "--wait-ready")
     microk8s.says("/snap/bin/microk8s", "enable", "dns")
-    eventually(lambda: "core/dns" in microk8s.enabled(), what="the addon dns")
+    eventually(lambda: "core/dns" in microk8s.enabled(), within=120, what="the addon dns")
     before = microk8s.says("cat", ARGUMENTS), microk8s.enabled()
 
     refused = microk8s.converge(check=False)

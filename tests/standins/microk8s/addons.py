@@ -132,9 +132,12 @@ def set_argument(service: str, flag: str, value: str | None) -> bool:
     """As MicroK8s' own refresh_opt_in_config: replace the line, else put one first. Returns whether that changed it."""
     path = DATA / "args" / service
     lines = path.read_text().splitlines()
-    others = [line for line in lines if not line.startswith(f"{flag}=")]
-    new = others if value is None else [f"{flag}={value}", *others]
-    if sorted(new) == sorted(lines):
+    new = [f"{flag}={value}" if line.startswith(f"{flag}=") else line for line in lines]
+    if value is None:
+        new = [line for line in lines if not line.startswith(f"{flag}=")]
+    elif new == lines and f"{flag}={value}" not in lines:
+        new = [f"{flag}={value}", *lines]
+    if new == lines:
         return False
     path.write_text("\n".join(new) + "\n")
     return True
