@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 
@@ -39,9 +38,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible tells no types
         try:
             shown = terminal(os.environ, os.getppid())
         except ValueError as error:
-            raise AnsibleActionFail(
-                f"No token was made: nobody would see it. {error}. Get one by: {self._by_hand()}"
-            ) from error
+            words = f"No token was made: nobody would see it. {error}. Get one by: {self._by_hand()}"
+            return {"failed": True, "msg": words}
         result: dict[str, Any] = self._execute_module(task_vars=task_vars)
         token = result.pop("token", None)
         if token:
