@@ -9,12 +9,14 @@ and the error says who.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.edgelab.akri.plugins.module_utils import _v4l2loopback_model as model
+from ansible_collections.edgelab.akri.plugins.module_utils import _v4l2loopback_version as versions
 from ansible_collections.edgelab.akri.plugins.module_utils._host import (
     HostError,
     command,
@@ -70,7 +72,7 @@ def absent(*, dry_run: bool) -> dict[str, Any]:
 
 def loaded() -> model.Loaded | None:
     """The module as it is loaded; None when it is not."""
-    version = read(_SYS / "module/v4l2loopback/version")
+    version = versions.loaded(os.uname().release)
     if version is None:
         return None
     nodes = [path.parent for path in (_SYS / "devices/virtual/video4linux").glob("video*/max_openers")]
@@ -79,7 +81,7 @@ def loaded() -> model.Loaded | None:
     )
     capable = (read(_SYS / "module/v4l2loopback/parameters/exclusive_caps") or "").strip().split(",")
     exclusive = capable[: len(devices)] == ["Y"] * len(devices)
-    return model.Loaded(version.strip(), devices, exclusive)
+    return model.Loaded(version, devices, exclusive)
 
 
 def users(devices: Sequence[str], proc: Path = Path("/proc")) -> list[str]:
@@ -140,7 +142,7 @@ def _load(found: model.Loaded | None) -> None:
 def _assert_new_enough() -> None:
     now = loaded()
     if now is None or not new_enough(now.version):
-        version = now.version if now else "none"
+        version = now.version or "a version that nobody knows" if now else "none"
         raise HostError(
             f"Load v4l2loopback: {version} is loaded and Akri's cameras need {OLDEST}. An older copy of the module "
             "probably stands before the package's: see modinfo --filename v4l2loopback."

@@ -13,10 +13,10 @@ from typing import Any
 
 from ansible_collections.edgelab.akri.plugins.module_utils import _kernel as kernels
 from ansible_collections.edgelab.akri.plugins.module_utils import _v4l2loopback_support as support
-from ansible_collections.edgelab.akri.plugins.module_utils._host import command, read
+from ansible_collections.edgelab.akri.plugins.module_utils import _v4l2loopback_version as version
+from ansible_collections.edgelab.akri.plugins.module_utils._host import command
 
 _DKMS_KEYS = (Path("/var/lib/dkms/mok.pub"), Path("/var/lib/shim-signed/mok/MOK.der"))
-_LOADED = Path("/sys/module/v4l2loopback/version")
 _LISTS = Path("/var/lib/apt/lists")
 # `linux-image-amd64`, `linux-image-generic-hwe-24.04`: packages that depend on the newest kernel of their kind.
 _NEWEST = re.compile(r"linux-image-(?!\d|unsigned|extra)(?P<kind>\S+)")
@@ -30,8 +30,8 @@ def report() -> dict[str, Any]:
     has_module = "v4l2loopback" in kernel.modules
     found = support.Support(
         kernel=kernel,
-        loaded_version=(read(_LOADED) or "").strip(),
-        module_version=_modinfo("version", kernel) if has_module else "",
+        loaded_version=version.loaded(kernel.running) or "",
+        module_version=version.of_module(kernel.running) if has_module else "",
         module_signed=has_module and _signed(kernel),
         key_enrolled=kernel.secure_boot and _key_enrolled(),
         lists=any(_LISTS.glob("*_Packages*")),

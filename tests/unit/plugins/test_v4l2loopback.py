@@ -7,6 +7,7 @@ import pytest
 from ansible_collections.edgelab.akri.plugins.module_utils import _v4l2loopback as v4l2loopback
 from ansible_collections.edgelab.akri.plugins.module_utils import _v4l2loopback_model as model
 from ansible_collections.edgelab.akri.plugins.module_utils import _v4l2loopback_probe as probe
+from ansible_collections.edgelab.akri.plugins.module_utils import _v4l2loopback_version as versions
 from ansible_collections.edgelab.akri.plugins.module_utils._host import HostError
 from ansible_collections.edgelab.akri.plugins.module_utils._kernel import Kernel
 from ansible_collections.edgelab.akri.plugins.module_utils._v4l2loopback_support import (
@@ -236,6 +237,21 @@ v4l2loopback-dkms:
 )
 def test_packages_that_follow_the_newest_kernel(distribution: str, installed: list[str], wanted: tuple[str]) -> None:
     assert probe.companions(installed, Kernel(distribution, "6.1.0-56-amd64")) == wanted
+
+
+def test_the_version_is_what_dkms_built_for_this_kernel(tmp_path: Path) -> None:
+    for version, release in (("0.12.3", "6.1.0-50-amd64"), ("0.12.7", "6.1.0-56-amd64")):
+        (tmp_path / f"var/lib/dkms/v4l2loopback/{version}").mkdir(parents=True)
+        (tmp_path / f"var/lib/dkms/v4l2loopback/kernel-{release}-x86_64").symlink_to(f"{version}/{release}/x86_64")
+    assert versions.built("6.1.0-56-amd64", tmp_path) == "0.12.7"
+    assert versions.built("6.1.0-99-amd64", tmp_path) == ""
+    assert versions.loaded("6.1.0-56-amd64", tmp_path) is None
+
+
+def test_a_version_that_the_kernel_shows_is_the_loaded_one(tmp_path: Path) -> None:
+    (tmp_path / "sys/module/v4l2loopback").mkdir(parents=True)
+    (tmp_path / "sys/module/v4l2loopback/version").write_text("0.15.0\n")
+    assert versions.loaded("6.1.0-56-amd64", tmp_path) == "0.15.0"
 
 
 DOOR, YARD = model.Device("the door", 10), model.Device("yard", 11)
