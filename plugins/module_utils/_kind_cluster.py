@@ -116,6 +116,7 @@ def _create(place: Place, wanted: Wanted) -> None:
         made, _ = place.engine.network()
         if made and not had_network and place.network_record:
             write_whole(place.network_record, json.dumps({"engine": place.engine.name, "id": made}) + "\n", 0o644)
+    _wait_ready(place, wanted)
     place.engine.note(_first(place, wanted), wanted.record)
 
 
@@ -125,9 +126,9 @@ def _wait_ready(place: Place, wanted: Wanted) -> None:
     while (done := place.engine.execute(_first(place, wanted), *ask)).status:
         if time.monotonic() > deadline:
             raise LabError(
-                attempted=f"Start the stopped nodes of the Kind cluster {wanted.name}",
-                seen=f"Its API server is not ready after {place.kind.seconds:.0f} s: {done.error.strip() or done.text}",
-                remedy="Make it anew: -e kind_host_recreate=true",
+                attempted=f"Wait until the API server of the Kind cluster {wanted.name} is ready",
+                seen=f"It is not after {place.kind.seconds:.0f} s: {done.error.strip() or done.text.strip()}",
+                remedy="See whether the machine is overloaded; else make the cluster anew: -e kind_host_recreate=true",
             )
         time.sleep(_POLL)
 
