@@ -117,7 +117,7 @@ def test_it_is_ended_by_sigint_and_deletes_its_pods(upstream: Lab, pod: str) -> 
         ({"krustlet_binary": ""}, "name a Krustlet by krustlet_binary"),
         ({"krustlet_binary": "", "krustlet_binary_url": "https://127.0.0.1/krustlet"}, "krustlet_binary_sha256"),
         ({"registry_ask_clients": True}, "Set registry_ask_clients to false"),
-        ({"krustlet_binary": "/etc/hostname"}, "not a file that can be executed"),
+        ({"krustlet_binary": "/nowhere/krustlet"}, "not a file that can be executed"),
     ],
     ids=["nowhere", "without digest", "registry", "no program"],
 )
