@@ -18,12 +18,13 @@ def test_the_node_is_a_service_with_few_rights(remote: RemoteLab) -> None:
     before = containers(remote)
     remote.machine.ssh("systemctl", "restart", UNIT)
     assert remote.recap(remote.playbook("site.yml", **given))["changed"] == 0
-    assert containers(remote) == before
+    assert before
+    assert before <= containers(remote)
 
     remote.playbook("down.yml", **given)
     assert UNIT not in remote.machine.ssh("systemctl", "list-unit-files", "--no-pager")
 
 
 def containers(remote: RemoteLab) -> set[str]:
-    """Process ids of what runs in the node's containers' zygote."""
+    """Process ids of the zygotes that nodes made, and of the containers that these made."""
     return set(remote.machine.ssh("pgrep", "-f", "edgelab.node.containers.zygote").split())
