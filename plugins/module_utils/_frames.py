@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import select
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,12 +24,13 @@ def jpeg(data: bytes) -> bytes:
     return data[: end + len(_END)] if data.startswith(_BEGIN) and end > 0 else b""
 
 
-def read_frame(device: Path, seconds: float) -> bytes:
-    """One frame; empty when none comes in that time. Raises OSError while nobody streams."""
+def read_frame(device: Path) -> bytes:
+    """The newest frame. Raises OSError while there is none, for nobody streams.
+
+    v4l2loopback gives frames to plain reads, but does not say in a poll that there are any; so this does not wait.
+    """
     descriptor = os.open(device, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        if not select.select([descriptor], [], [], seconds)[0]:
-            return b""
         return os.read(descriptor, _LARGEST)
     finally:
         os.close(descriptor)
@@ -43,25 +43,29 @@ def see(
     moving: bool,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-    frame: Callable[[Path, float], bytes] = read_frame,
+    frame: Callable[[Path], bytes] = read_frame,
 ) -> str:
     """Read until two pictures were seen, different ones where the picture moves; returns what was seen instead."""
     deadline = clock() + seconds
     pictures: list[bytes] = []
     seen = "none came"
-    while (left := deadline - clock()) > 0:
+    while clock() < deadline:
         try:
-            data = frame(device, left)
+            data = frame(device)
         except OSError as error:  # the stream has not begun, or begins anew
             seen = os.strerror(error.errno or 0)
-            sleep(_PAUSE)
-            continue
-        picture = jpeg(data)
-        if not picture:
-            seen = f"{len(data)} bytes came that are no JPEG picture"
-        elif not moving or picture not in pictures:
-            pictures.append(picture)
-            seen = "one picture came" if not moving else "all pictures that came were the same"
+        else:
+            picture = jpeg(data)
+            if picture and not (moving and picture in pictures):
+                pictures.append(picture)
+            seen = _told(data, picture, moving=moving)
         if len(pictures) == 2:
             return ""
+        sleep(_PAUSE)
     return seen
+
+
+def _told(data: bytes, picture: bytes, *, moving: bool) -> str:
+    if not picture:
+        return f"{len(data)} bytes came that are no JPEG picture"
+    return "all pictures that came were the same" if moving else "one picture came"

@@ -82,7 +82,8 @@ def test_what_is_seen_of_a_stream(stream: list[bytes], moving: bool, told: str) 
         seconds=3,
         moving=moving,
         clock=lambda: next(clock),
-        frame=lambda path, seconds: next(left),
+        sleep=lambda seconds: None,
+        frame=lambda path: next(left),
     )
     assert said == told
 
@@ -100,6 +101,6 @@ def test_a_frame_is_what_one_read_gives(tmp_path: Path) -> None:
     reader = os.open(device, os.O_RDONLY | os.O_NONBLOCK)
     writer = os.open(device, os.O_WRONLY)
     os.write(writer, FIRST)
-    assert frames.read_frame(device, 5) == FIRST
+    assert frames.read_frame(device) == FIRST
     os.close(writer)
     os.close(reader)
