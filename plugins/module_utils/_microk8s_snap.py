@@ -98,20 +98,25 @@ def present(host: Host, lab: Path, wanted: Wanted, *, wait: int, dry_run: bool) 
     if not snapd_is_there():
         commands = [*_SNAPD, _SEEDED, *commands]
     stopped = found is not None and (host.data / "var/lock/stopped.lock").exists()
+    # An earlier run set arguments that MicroK8s may not start with, which nobody should wait for.
+    damaged = found is not None and bool(record.unsettled)
+    changed = bool(commands or stopped or damaged)
     if not dry_run:
         for command in commands:
             _remember(host, record, command)
             host.must("Have MicroK8s", *command, remedy="See `systemctl status snapd` and `snap changes` for why")
         if stopped:
             host.must("Start MicroK8s", "microk8s", "start")
+        if damaged:
+            _microk8s_arguments.restore(host, record, wait)
         host.wait_ready("Wait for MicroK8s", wait)
     after = _found(host)
     return {
-        "changed": bool(commands or stopped),
+        "changed": changed,
         "version": after.version if after else "",
         "channel": after.channel if after else "",
         "commands": [" ".join(command) for command in commands],
-        "diff": _diff(found, wanted, stopped=stopped) if commands or stopped else {},
+        "diff": _diff(found, wanted, stopped=stopped) if changed else {},
     }
 
 

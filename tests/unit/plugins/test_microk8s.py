@@ -127,7 +127,7 @@ class Machine:
     def run(self, *argv: str) -> Done:
         self.commands.append(" ".join(argv))
         failed = bool(self.fails) and self.fails in self.commands[-1]
-        return Done(argv, int(failed), READY, "it failed" if failed else "")
+        return Done(argv, int(failed), STARTING if failed else READY, "it failed" if failed else "")
 
     @property
     def restarts(self) -> int:
@@ -323,6 +323,9 @@ def test_a_hold_of_others_stays_and_the_lab_s_own_ends() -> None:
     assert planned(FOUND, free, ours=True) == ["snap refresh --unhold microk8s"]
 
 
+NOW = {"wait": 1, "dry_run": False}
+
+
 def a_host(machine: Machine, listed: str) -> Host:
     def run(*argv: str) -> Done:
         done = machine.run(*argv)
@@ -330,6 +333,20 @@ def a_host(machine: Machine, listed: str) -> Host:
 
     answering: Callable[..., Done] = run
     return Host(run=answering, data=machine.host.data, record=machine.host.record)
+
+
+def test_arguments_that_microk8s_did_not_start_with_are_put_back_before_anybody_waits(machine: Machine) -> None:
+    host = a_host(machine, LISTED.format(notes="classic,held"))
+    wrong = {"kube-apiserver": {"--no-such-flag": "1"}}
+    machine.fails = "status"
+    with pytest.raises(LabError):
+        arguments.ensure(host, host.recorded(LAB), wrong, wait=1, dry_run=False)
+    machine.fails = ""
+    result = snap.present(host, Path(LAB), Wanted("1.35/stable", refresh=False, hold=True, users=("root",)), **NOW)
+    assert result["changed"]
+    assert (machine.args / "kube-apiserver").read_text() == API_SERVER
+    assert machine.commands.index("snap restart microk8s.daemon-kubelite") < len(machine.commands) - 1
+    assert host.recorded(LAB).unsettled == []
 
 
 def test_absent_removes_what_the_lab_installed_and_forgets_it(machine: Machine) -> None:
