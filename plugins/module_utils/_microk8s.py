@@ -174,7 +174,7 @@ class Host:
                 attempted=attempted,
                 seen=f"MicroK8s was not ready within {wait} seconds",
                 cause="The node is not Ready, or the API server does not start, e.g. for an unknown argument",
-                remedy="Read `journalctl -u snap.microk8s.daemon-kubelite` and `microk8s inspect`, then run this again: "
+                remedy="Read `journalctl -u snap.microk8s.daemon-kubelite`, `microk8s inspect`. Then run this again: "
                 "that begins with putting back the arguments that were just set, if any were",
             )
         return status
