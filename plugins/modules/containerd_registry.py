@@ -54,7 +54,7 @@ attributes:
 EXAMPLES = r"""
 - name: Let the nodes pull from the lab's registry
   edgelab.akri.containerd_registry:
-    directory: "{{ cluster_facts.registry_hosts }}"
+    directory: "{{ lab_cluster_facts.registry_hosts }}"
     registry: "{{ registry_address }}"
     ca_path: "{{ registry_ca }}"
     client_certificate: "{{ registry_client.certificate }}"

@@ -59,7 +59,7 @@ def akri(lab: Lab, entry: str, *options: str, check: bool = True, **variables: A
     tasks = [{"ansible.builtin.include_role": {"name": f"edgelab.akri.{role}", "tasks_from": at}} for role, at in roles]
     playbook = lab.home / "akri.yml"
     playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
-    given = {"lab_name": lab.name, "cluster_facts": CLUSTER, **lab.variables, **variables}
+    given = {"lab_name": lab.name, "lab_cluster_facts": CLUSTER, **lab.variables, **variables}
     return lab.run(["ansible-playbook", str(playbook), "-e", json.dumps(given), *options], check=check)
 
 

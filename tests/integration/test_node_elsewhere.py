@@ -35,7 +35,7 @@ def far(bare_lab: Lab) -> Iterator[Lab]:
     for path in (bare_lab.layout.kubeconfig, bare_lab.layout.pki / "ca.crt"):
         shutil.copy(path, brought)
     made.variables = {
-        "cluster_facts": {"host_address": "127.0.0.1", "ca": str(brought / "ca.crt")},
+        "lab_cluster_facts": {"host_address": "127.0.0.1", "ca": str(brought / "ca.crt")},
         "krustlet_kubeconfig": str(brought / "kubeconfig"),
         "krustlet_node_name": NODE,
         "krustlet_registry_cas": {},

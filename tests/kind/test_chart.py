@@ -28,7 +28,7 @@ def absent(lab: Lab, **variables: Any) -> None:
     tasks = [{"ansible.builtin.include_role": {"name": f"edgelab.akri.{role}", "tasks_from": at}} for role, at in roles]
     playbook = lab.home / "absent.yml"
     playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
-    given = {**lab.variables, "lab_name": lab.name, "cluster_facts": facts, **variables}
+    given = {**lab.variables, "lab_name": lab.name, "lab_cluster_facts": facts, **variables}
     lab.run(["ansible-playbook", str(playbook), "-e", json.dumps(given)])
 
 

@@ -26,7 +26,7 @@ def ansible(lab: Lab, module: str, arguments: str, **variables: Any) -> Result:
 
 
 def test_it_finds_containerd_and_the_users_configuration_comes_back(kind_lab: Lab, node: list[str]) -> None:
-    given = {"cluster_facts": {"node_command": node}, "crictl_configuration": PATH}
+    given = {"lab_cluster_facts": {"node_command": node}, "crictl_configuration": PATH}
     role = "name=edgelab.akri.crictl tasks_from=node"
     first, again = (ansible(kind_lab, "include_role", role, **given) for _run in range(2))
     assert "changed: true" in first.output
@@ -44,6 +44,6 @@ def test_it_finds_containerd_and_the_users_configuration_comes_back(kind_lab: La
 def test_crictl_talks_to_containerd(kind_lab: Lab, node: list[str]) -> None:
     if machine.podman(*node[1:], "which", "crictl", check=False).returncode:
         pytest.skip("no crictl in the node image")
-    given = {"cluster_facts": {"node_command": node}, "crictl_configuration": PATH}
+    given = {"lab_cluster_facts": {"node_command": node}, "crictl_configuration": PATH}
     ansible(kind_lab, "include_role", "name=edgelab.akri.crictl tasks_from=node", **given)
     assert "containerd" in machine.podman(*node[1:], "crictl", "--config", PATH, "version").stdout

@@ -1,6 +1,6 @@
 """A stand-in for the server that publishes a program: serves a directory by HTTPS.
 
-    python tests/standins/publisher.py DIRECTORY PORT CERTIFICATE KEY
+Usage: python tests/standins/publisher.py DIRECTORY PORT CERTIFICATE KEY
 """
 
 import functools
