@@ -136,7 +136,7 @@ def _service(owner: ObjectReference, namespace: str, label: str, given: Mapping[
 
 
 def _labels(name: str) -> dict[str, str]:
-    return {"app": name, CONTROLLER_LABEL: GROUP}
+    return {"app": names.app_label(name), CONTROLLER_LABEL: GROUP}
 
 
 def _both(instance: Instance) -> dict[str, str]:

@@ -12,7 +12,7 @@ LONGEST_RESOURCE_NAME = 63
 """Longest part after `akri.sh/` that Kubernetes accepts as an extended resource."""
 
 LONGEST_LABEL_VALUE = 63
-"""Longest value of a label; the broker's `app` label is the broker's name."""
+"""Longest value of a label that Kubernetes accepts."""
 
 
 def digest(device_id: str, *, node: str = "", shared: bool) -> str:
@@ -48,6 +48,18 @@ def broker_pod(instance_name: str, node: str, *, shared: bool) -> str:
     """Name of the broker Pod of an Instance on a node; dots of the Instance's name become dashes."""
     plain = instance_name.replace(".", "-")
     return f"{node}-{plain}-pod" if shared else f"{plain}-pod"
+
+
+def app_label(name: str) -> str:
+    """The `app` label of something: its name, as Akri has it; of one that is too long the beginning and a digest.
+
+    Akri's controller takes the name whatever its length, and the API server refuses the broker of a node whose name is
+    long, as those of Kind are.
+    """
+    if len(name) <= LONGEST_LABEL_VALUE:
+        return name
+    mark = hashlib.blake2b(name.encode(), digest_size=3).hexdigest()
+    return f"{name[: LONGEST_LABEL_VALUE - len(mark) - 1]}-{mark}"
 
 
 def broker_job(instance_name: str, configuration_generation: int) -> str:

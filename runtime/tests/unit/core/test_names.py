@@ -41,6 +41,15 @@ def test_dots_of_an_instance_become_dashes_but_those_of_a_node_stay() -> None:
     assert names.broker_pod("a.b-0a1b2c", "n.example", shared=False) == "a-b-0a1b2c-pod"
 
 
+def test_app_labels_fit_and_tell_long_names_apart() -> None:
+    assert names.app_label("n" * 63) == "n" * 63
+    long = names.app_label("edgelab-workshop-control-plane-akri-debug-echo-containers-aae70c-pod")
+    other = names.app_label("edgelab-workshop-control-plane-akri-debug-echo-containers-bbe70c-pod")
+    assert len(long) == len(other) == 63
+    assert long.startswith("edgelab-workshop-control-plane-akri-debug-echo")
+    assert long != other
+
+
 @given(st.text(), st.text(min_size=1))
 def test_a_shared_device_has_one_digest_on_every_node(device: str, node: str) -> None:
     digest = names.digest(device, node=node, shared=True)
