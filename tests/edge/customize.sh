@@ -13,7 +13,7 @@ chroot "$root" chown -R ada: /home/ada/.ssh
 chmod 0440 "$root/etc/sudoers.d/ada"
 chroot "$root" systemctl enable edge-network
 # What only costs an emulated processor its time.
-chroot "$root" systemctl mask e2scrub_reap.service apt-daily.timer apt-daily-upgrade.timer systemd-logind getty@tty1 \
+chroot "$root" systemctl mask e2scrub_reap.service apt-daily.timer apt-daily-upgrade.timer getty@tty1 \
   serial-getty@ttyS0
 
 rm -f "$root"/var/cache/apt/archives/*.deb
