@@ -72,13 +72,14 @@ molecule: setup-dev ## a scenario per role
 
 lint: setup-dev ## style, types, layers
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@$(BIN)/mypy runtime/src plugins tools tests/labkit.py tests/guests.py
+	@$(BIN)/mypy runtime/src plugins tools tests/labkit.py tests/guests.py tests/packages.py conftest.py
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/yamllint --strict .
 	@PATH=$(abspath $(BIN)):$$PATH ansible-lint --offline
 	@$(BIN)/antsibull-changelog lint
 	@PATH=$(abspath $(BIN)):$$PATH antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
 	@$(BIN)/python wasm/build.py --check
+	@$(BIN)/python tools/actionlint.py
 
 sanity: setup-dev ## ansible-test sanity, no ignores
 	@$(BIN)/python tools/sanity.py
