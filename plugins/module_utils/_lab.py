@@ -107,6 +107,8 @@ def absent(place: Layout, mine: Caller, *, end_processes: bool, dry_run: bool) -
     """
     check_ours(place)
     check(place.lock, place.lab, mine)
+    if not dry_run:  # in check mode the cluster is still there when the lab's turn comes
+        _check_no_cluster(place)
     roots = [root for root in (place.run, place.state) if root.exists()]
     if end_processes and not dry_run:
         end(roots)
@@ -119,6 +121,16 @@ def absent(place: Layout, mine: Caller, *, end_processes: bool, dry_run: bool) -
             place.state.parent.rmdir()
     before = "".join(f"{root}\n" for root in roots)
     return {"changed": bool(roots), "diff": {"before": before, "after": ""}, "paths": paths(place)}
+
+
+def _check_no_cluster(place: Layout) -> None:
+    nodes = place.state / "kind"
+    if nodes.exists():
+        raise LabError(
+            attempted=f"Remove the lab {place.lab}",
+            seen=f"It has a Kind cluster, which uses {nodes} and would be left behind",
+            remedy=f"Take both away: make down PROVIDER=kind LAB={place.lab}",
+        )
 
 
 def check_ours(place: Layout) -> None:

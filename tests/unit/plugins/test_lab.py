@@ -175,6 +175,14 @@ def test_lab_whose_process_runs_is_not_removed(lab: Layout) -> None:
     assert absent(lab)["changed"]
 
 
+def test_lab_whose_kind_cluster_would_be_left_behind_is_not_removed(lab: Layout) -> None:
+    present(lab)
+    (lab.state / "kind").mkdir()
+    with pytest.raises(LabError, match="make down PROVIDER=kind LAB="):
+        absent(lab)
+    assert lab.marker.exists()
+
+
 def test_lab_goes_with_its_processes_if_asked_to(lab: Layout) -> None:
     present(lab)
     with (lab.logs / "etcd.log").open("wb") as log:
