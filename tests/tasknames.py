@@ -13,7 +13,8 @@ class Task(StrEnum):
     CERTIFICATES = "control_plane : Make the keys and certificates"
     CONTROL_PLANE = "control_plane : Run the control plane"
     BOOTSTRAP = "control_plane : Let nodes join, the API server read their logs, and Pods be made"
-    REGISTRY_CERTIFICATE = "registry : Make its key and certificate"
+    REGISTRY_CERTIFICATE = "registry : Make its keys and certificates"
+    REGISTRY_CONFIGURATION = "registry : Write its configuration"
     REGISTRY = "registry : Run the registry"
     JOIN = "krustlet : Let the node join the cluster"
     NODE = "krustlet : Run the node"
@@ -26,7 +27,7 @@ class Task(StrEnum):
     AGENT = "akri_agent : Run the agent"
     MODULES = "demo_wasm_debug_echo : Push the Wasm modules"
     HANDLER_DIRECTORY = "discovery_proxy : Make the directory that the handler and its proxy share"
-    PROXY = "discovery_proxy : Run the proxy until the agent knows the handler"
+    PROXY = "discovery_proxy : Run the proxy beside the agent of the Wasm node"
     HANDLER = "demo_wasm_debug_echo : Run the handler"
     CONFIGURATION = "demo_wasm_debug_echo : Ask for the devices, and for a broker for each"
 
