@@ -12,7 +12,10 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
+from fnmatch import fnmatch
 from pathlib import Path
+
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -37,12 +40,15 @@ def main() -> int:
 
 
 def copy_known_files(target: Path) -> None:
-    """What git tracks or would track, which is also what a build packs."""
+    """What git tracks or would track and a build packs."""
+    left_out = yaml.safe_load((ROOT / "galaxy.yml").read_text())["build_ignore"]
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
     for name in filter(None, names):
         source = ROOT / name
-        if source.exists():
+        if source.exists() and not any(
+            fnmatch(name, pattern) or name.startswith(f"{pattern}/") for pattern in left_out
+        ):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target / name, follow_symlinks=False)
 

@@ -98,10 +98,9 @@ class Cache:
     def _offer(self, program: Program, directory: Path) -> tuple[Path, Record] | None:
         """A copy of the program in the scratch directory, with its record, if it is offered and sound."""
         offer = self._offered / self._entry(program).name if self._offered else None
-        if offer is None or not is_sound(offer, program.name):
+        record = read_record(offer) if offer else None
+        if offer is None or record is None or not is_sound(offer, program.name):
             return None
-        record = read_record(offer)
-        assert record
         return Path(shutil.copy(offer / program.name, directory)), record
 
     def _build(self, refusals: dict[Program, str], directory: Path) -> None:

@@ -18,7 +18,7 @@ def look(cluster: Cluster) -> dict[str, Any]:
 def describe(node: dict[str, Any]) -> dict[str, Any]:
     """Name and versions of a node; `runtime` is containerd, cri-o, docker or wasmtime, without its version."""
     info = node["status"]["nodeInfo"]
-    runtime, _, version = info["containerRuntimeVersion"].partition("://")
+    runtime, _separator, version = info["containerRuntimeVersion"].partition("://")
     return {
         "name": node["metadata"]["name"],
         "kubernetes": info["kubeletVersion"],

@@ -109,11 +109,11 @@ def _create(place: Place, wanted: Wanted) -> None:
         for mount in node.mounts:
             # An engine would make them as root's, or fail.
             Path(mount.source).mkdir(mode=0o700, parents=True, exist_ok=True)
-    had_network, _ = place.engine.network()
+    had_network, _gateway = place.engine.network()
     try:
         place.kind.create(wanted)
     finally:
-        made, _ = place.engine.network()
+        made, _gateway = place.engine.network()
         if made and not had_network and place.network_record:
             write_whole(place.network_record, json.dumps({"engine": place.engine.name, "id": made}) + "\n", 0o644)
     _wait_ready(place, wanted)
@@ -154,7 +154,7 @@ def _remove_our_network(place: Place) -> list[str]:
     if not record or not record.exists():
         return []
     noted = json.loads(record.read_text())
-    current, _ = place.engine.network()
+    current, _gateway = place.engine.network()
     if noted["engine"] != place.engine.name or noted["id"] != current:
         record.unlink()
         return []

@@ -147,10 +147,10 @@ def differences(wanted: Wanted, found: Found) -> list[Difference]:
 def image_name(name: str) -> str:
     """An image's name as the engines say it: without the default registry, and with either a digest or a tag."""
     name = name.removeprefix("docker.io/").removeprefix("library/")
-    tagged, _, digest = name.partition("@")
+    tagged, _at, digest = name.partition("@")
     if not digest:
         return name
-    path, _, last = tagged.rpartition("/")
+    path, _slash, last = tagged.rpartition("/")
     return f"{path}/{last.partition(':')[0]}@{digest}".lstrip("/")
 
 

@@ -144,7 +144,7 @@ def look(pid: int) -> Process | None:
     """A process; None when there is none, or only what is left of one that ended."""
     path = Path("/proc", str(pid))
     try:
-        before, _, after = (path / "stat").read_text(errors="replace").rpartition(")")
+        before, _end, after = (path / "stat").read_text(errors="replace").rpartition(")")
         words = (path / "cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
         return None
