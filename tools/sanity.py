@@ -46,9 +46,7 @@ def copy_known_files(target: Path) -> None:
     names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
     for name in filter(None, names):
         source = ROOT / name
-        if source.exists() and not any(
-            fnmatch(name, pattern) or name.startswith(f"{pattern}/") for pattern in left_out
-        ):
+        if source.exists() and not any(fnmatch(f"{name}/", f"{pattern}/*") for pattern in left_out):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target / name, follow_symlinks=False)
 
