@@ -94,7 +94,6 @@ def _build(image: Path, settings: Sequence[str]) -> None:
 
 def _debian(root: Path, key: Path, settings: Sequence[str]) -> None:
     """Debian's packages, our files over them, then customize.sh."""
-    archive, security = _archives()
     options = [f"--aptopt={setting}" for setting in ['Apt::Install-Recommends "false"', *settings]]
     early = f"--essential-hook=sync-in {HERE}/early /"  # before the first initrd is built
     hooks = [f"sync-in {HERE}/rootfs /", f'{HERE}/customize.sh "$1" {key}']
@@ -102,20 +101,15 @@ def _debian(root: Path, key: Path, settings: Sequence[str]) -> None:
     mmdebstrap = ["unshare", "--mount", "mmdebstrap", "--quiet", "--variant=minbase", "--skip=cleanup/apt"]
     include = f"--include={','.join(_PACKAGES)}"
     customize = [f"--customize-hook={hook}" for hook in hooks]
-    sources = [f"deb {archive} bookworm main", f"deb {security} bookworm-security main"]
-    _run(*mmdebstrap, include, *options, early, *customize, "bookworm", root, *sources)
+    _run(*mmdebstrap, include, *options, early, *customize, "bookworm", root, *_sources())
 
 
-def _archives() -> tuple[str, str]:
-    """Where Debian 12's packages and their security updates come from: as this machine has it, else from Debian."""
+def _sources() -> list[str]:
+    """Where Debian 12's packages and security updates come from: as this machine has it, else as mmdebstrap does."""
     command = ["apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI)", "Created-By: Packages"]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     found = dict(line.split(" ", 1) for line in lines)
-    debian = "http://deb.debian.org"
-    return (
-        found.get("bookworm", f"{debian}/debian"),
-        found.get("bookworm-security", f"{debian}/debian-security"),
-    )
+    return [f"deb {found[suite]} {suite} main" for suite in ("bookworm", "bookworm-security") if suite in found]
 
 
 def _disk(disk: Path, root: Path) -> None:
