@@ -238,9 +238,12 @@ def test_a_damaged_program_is_replaced(empty_lab: Lab, tmp_path: Path) -> None:
     program = copy_of_cached("registry", tmp_path)
     caches = {"XDG_CACHE_HOME": str(tmp_path), "GOCACHE": os.environ.get("GOCACHE", str(CACHE.parent / "go-build"))}
     variables = json.dumps({"lab_name": empty_lab.name, "binaries_wanted": ["registry"]})
+    play = tmp_path / "registry.yml"
+    roles = [f"edgelab.akri.{role}" for role in ("lab", "edgelab_runtime", "registry")]
+    play.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "roles": roles}]))
 
     def run() -> tuple[list[Task], int]:
-        command = ["ansible-playbook", "molecule/registry/converge.yml", "-e", variables]
+        command = ["ansible-playbook", str(play), "-e", variables]
         return changed(empty_lab.run(command, extra=caches)), empty_lab.pid("registry")
 
     _tasks, before = run()
