@@ -22,8 +22,6 @@ NO_PYTHON = (
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible tells no types
     """The action `collection_files`."""
 
-    TRANSFERS_FILES = True
-
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module, twice where the files are not there yet; returns what it returns."""
         super().run(tmp, task_vars)
