@@ -7,11 +7,13 @@ gone after `remove()`.
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -145,6 +147,18 @@ def eventually(look: Callable[[], T], *, within: float = 30.0, what: str = "the 
         if time.monotonic() > deadline:
             raise AssertionError(f"Waited {within:.0f} s for {what}; last seen: {seen!r}")
         time.sleep(0.05)
+
+
+def press_ctrl_c(process: subprocess.Popen[Any]) -> int:
+    """Ctrl-C for the whole session of a process, as on a terminal, until it has ended; its exit status.
+
+    Once is not always enough: Python drops an interrupt that comes while it releases a lock after a fork.
+    """
+    while process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=5)
+    return process.returncode
 
 
 def kubectl() -> str:

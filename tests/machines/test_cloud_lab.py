@@ -5,14 +5,12 @@ real sshd, whose host key comes from the guest attributes. Plain processes are t
 """
 
 import json
-import os
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from labkit import BIN, Lab, Result, eventually
+from labkit import BIN, Lab, Result, eventually, press_ctrl_c
 from machines.cloud import CloudMachines
 from machines.conftest import recap
 from standins.gce import GceStandin
@@ -106,8 +104,7 @@ def test_interrupted_run_leaves_nothing_that_down_does_not_take(
         )
 
     eventually(installs, within=600, what="pip on the instance")
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.wait() != 0
+    assert press_ctrl_c(process) != 0
     assert list(machines.running) == [INSTANCE]
     playbook(lab, "down.yml")
     assert nothing_is_left(gce, machines, lab)
