@@ -94,8 +94,8 @@ sanity: setup-dev ## ansible-test sanity, no ignores
 bench: setup-dev ## measure; a table, and JSON in bench-results/
 	@PYTHONPATH=tests $(BIN)/python tests/bench/bench.py $(ARGS)
 
-lock: setup-dev ## lock the Python requirements anew
-	@$(BIN)/python tools/lock.py
+lock: setup-dev ## lock the Python requirements; ARGS=--upgrade for the newest versions
+	@$(BIN)/python tools/lock.py $(ARGS)
 
 wire: setup-dev ## generate the gRPC code anew from the .proto files
 	@$(BIN)/python tools/wire.py

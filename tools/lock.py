@@ -1,8 +1,11 @@
 """Lock the Python requirements: every requirements*.in to the .lock beside it, hashed, for Python 3.11 and newer.
 
-Needs `uv` on PATH. The files lock in an order in which each constrains the next, so that all agree on every version.
+    python tools/lock.py [--upgrade]
+
+A version that is locked already stays, unless the newest ones are asked for. Needs `uv` on PATH. The files lock in an order in which each constrains the next, so that all agree on every version.
 """
 
+import argparse
 import shutil
 import subprocess
 import sys
@@ -22,6 +25,9 @@ OPTIONS = (
 
 def main() -> None:
     """Write the lock files; stops with uv's own message when a requirement cannot be met."""
+    parser = argparse.ArgumentParser(description="Lock the Python requirements.")
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
+    upgrade = ["--upgrade"] if parser.parse_args().upgrade else []
     uv = shutil.which("uv")
     if uv is None:
         sys.exit("Locking needs uv (https://docs.astral.sh/uv): pipx install uv")
@@ -33,7 +39,7 @@ def main() -> None:
             "compile",
             "--quiet",
             *OPTIONS,
-            "--upgrade",
+            *upgrade,
             *constraints,
             f"{name}.in",
             "-o",
