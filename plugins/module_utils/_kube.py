@@ -68,9 +68,13 @@ def connect(kubeconfig: str, context: str | None = None) -> Cluster:
     configuration = Configuration()
     try:
         load_kube_config(kubeconfig, context, client_configuration=configuration, persist_config=False)
-    except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
+    # The client takes the shape of the file for granted: one of another shape is any of the last three.
+    except (ConfigException, OSError, ValueError, yaml.YAMLError, TypeError, AttributeError, KeyError) as error:
         raise LabError(
-            attempted=f"Read the kubeconfig {kubeconfig}", seen=f"{type(error).__name__}: {error}"
+            attempted=f"Read the kubeconfig {kubeconfig}",
+            seen=f"{type(error).__name__}: {error}",
+            cause="It is not a kubeconfig, or a damaged one",
+            remedy="Name another, or see what is wrong with it by `kubectl config view --kubeconfig FILE`",
         ) from error
     if is_loopback(configuration.host):
         configuration.proxy = None

@@ -151,7 +151,7 @@ image:
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.edgelab.akri.plugins.module_utils._container_build import archive_of
 from ansible_collections.edgelab.akri.plugins.module_utils._container_engine import ENGINES
 from ansible_collections.edgelab.akri.plugins.module_utils._container_image import (
@@ -161,7 +161,7 @@ from ansible_collections.edgelab.akri.plugins.module_utils._container_image impo
     ensure,
 )
 from ansible_collections.edgelab.akri.plugins.module_utils._container_recipe import Recipe
-from ansible_collections.edgelab.akri.plugins.module_utils._lab_module import run
+from ansible_collections.edgelab.akri.plugins.module_utils._lab_module import lacking, run
 from ansible_collections.edgelab.akri.plugins.module_utils._wasm_registry import MISSING, Address
 
 DEBIAN = {
@@ -209,16 +209,17 @@ def main() -> None:
         required_by={"base": ["base_python"]},
     )
     given = module.params
-    if MISSING:
-        module.fail_json(msg=missing_required_lib("python-dxf"), exception=str(MISSING))
 
     def work() -> dict[str, Any]:
         recipe = Recipe.from_params(given)
+        place = place_of(given, recipe)
+        if MISSING:
+            lacking(module, "python-dxf", image=place.image)
 
         def build() -> Path:
             return archive_of(recipe, given["engine"], Path(given["cache"]))
 
-        return ensure(place_of(given, recipe), build, dry_run=module.check_mode)
+        return ensure(place, build, dry_run=module.check_mode)
 
     run(module, work)
 

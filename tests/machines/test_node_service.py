@@ -21,7 +21,7 @@ def test_the_node_is_a_service_with_few_rights(remote: RemoteLab) -> None:
     assert before
     assert before <= containers(remote)
 
-    remote.playbook("down.yml", **given)
+    remote.playbook("down.yml")
     assert UNIT not in remote.machine.ssh("systemctl", "list-unit-files", "--no-pager")
 
 

@@ -84,7 +84,7 @@ def test_one_of_several_files_is_enough(tmp_path: Path) -> None:
     assert connect(f"{tmp_path}/a:{there}").server == "https://127.0.0.1:1"
 
 
-@pytest.mark.parametrize("text", ["", "{", "a: b", "current-context: lab"])
+@pytest.mark.parametrize("text", ["", "{", "a: b", "current-context: lab", "words", "[1]", "clusters: 3"])
 def test_a_broken_kubeconfig_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "broken"
     path.write_text(text)
