@@ -36,6 +36,13 @@ def connect(kubeconfig: Path | None, *, transport: httpx2.AsyncBaseTransport | N
     return AsyncClient(config, trust_env=False, timeout=httpx2.Timeout(30), transport=transport)
 
 
+def server_url(kubeconfig: Path) -> str:
+    """The URL of the API server of a kubeconfig's current context. Raises LabError as connect does."""
+    config = _of_file(kubeconfig)
+    assert config is not None
+    return config.cluster.server
+
+
 def _of_file(kubeconfig: Path) -> SingleConfig | None:
     try:
         return KubeConfig.from_file(kubeconfig).get()
