@@ -18,6 +18,8 @@ NAMES = (
     "kube_scheduler",
     "registry",
     "node",
+    "http_devices",
+    "http_page",
 )
 FIRST, LAST = 20000, 29999  # below the range that the kernel gives to clients (32768 and up)
 
