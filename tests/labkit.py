@@ -85,19 +85,7 @@ class Lab:
 
     def run(self, command: list[str], *, check: bool = True, extra: Mapping[str, str] | None = None) -> Result:
         """Run a command with the lab's environment."""
-        done = subprocess.run(
-            command,
-            cwd=self.directory,
-            env={**self.environment, **(extra or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if check and done.returncode:
-            raise AssertionError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-6000:]}")
-        return Result(done.returncode, done.stdout)
+        return run(command, {**self.environment, **(extra or {})}, self.directory, check=check)
 
     def kubectl(self, *words: str, check: bool = True) -> str:
         """Plain kubectl as the lab's administrator; returns its output."""
@@ -147,6 +135,23 @@ def eventually(look: Callable[[], T], *, within: float = 30.0, what: str = "the 
         if time.monotonic() > deadline:
             raise AssertionError(f"Waited {within:.0f} s for {what}; last seen: {seen!r}")
         time.sleep(0.05)
+
+
+def run(command: list[str], environment: Mapping[str, str], directory: Path = ROOT, *, check: bool = True) -> Result:
+    """Run a command without input; raises with the end of its output when it fails."""
+    done = subprocess.run(
+        command,
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if check and done.returncode:
+        raise AssertionError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-6000:]}")
+    return Result(done.returncode, done.stdout)
 
 
 def press_ctrl_c(process: subprocess.Popen[Any]) -> int:

@@ -1,12 +1,11 @@
 """The molecule scenarios of roles that need a kernel of their own, a step at a time."""
 
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 
 from edge_host import EdgeHost
-from labkit import BIN, ROOT, Result
+from labkit import BIN, Result, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +26,4 @@ class Scenario:
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "NO_COLOR": "1",
         }
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env={**os.environ, **ours},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if check and done.returncode:
-            raise AssertionError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-6000:]}")
-        return Result(done.returncode, done.stdout)
+        return run(command, {**os.environ, **ours}, check=check)
