@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-GUESTS = ("debug_echo", "hello")
+GUESTS = ("debug_echo", "hello", "http_broker", "idle")
 FLAGS = ("-target", "wasm32-wasi", "-std=gnu17", "-Os", "-s", "-Wall", "-Wextra", "-Werror")
 
 

@@ -7,12 +7,16 @@ from pathlib import Path
 
 from lightkube import AsyncClient
 
+from edgelab.kube.client import server_url
 from edgelab.node.app import NodeOptions, Pods, run_node
 from edgelab.node.images.registry import Registries
 from edgelab.node.images.store import Images
+from edgelab.node.outbound import urls
+from edgelab.node.outbound.policy import Socket
 from edgelab.node.pods.manager import PodManager
 from edgelab.node.record_wanted import NodeSettings
 from edgelab.node.seams import Devices
+from edgelab.node.volumes.fields import NodeFacts
 from edgelab.service.run import run_service
 
 _LABEL = re.compile(r"(?P<key>[^=]{1,317})=(?P<value>([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?)")
@@ -54,6 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--node-label", action="append", default=[], type=_label, metavar="KEY=VALUE", help="a label of the Node"
     )
+    parser.add_argument(
+        "--refuse",
+        action="append",
+        default=[],
+        type=_socket,
+        metavar="HOST:PORT",
+        help="where no request of a module may go; this node's own server and the API server are known",
+    )
     parser.add_argument("--verbose", action="store_true", help="tell more")
 
 
@@ -63,15 +75,11 @@ def run(arguments: argparse.Namespace) -> int:
     options = _options(arguments)
 
     def pods(client: AsyncClient, devices: Devices) -> Pods:
-        return PodManager(
-            client,
-            node=options.settings.name,
-            addresses=[options.settings.address],
-            state=options.state,
-            devices=devices,
-            images=Images(options.state, _registries(arguments)),
-            memory_limit=arguments.memory_limit,
-        )
+        node = options.settings
+        refused = (*arguments.refuse, Socket(node.address, node.port), _api_server(options.kubeconfig))
+        facts = NodeFacts(node.name, (node.address,), arguments.memory_limit, refused)
+        images = Images(options.state, _registries(arguments))
+        return PodManager(client, facts, state=options.state, devices=devices, images=images)
 
     return run_service(lambda: run_node(options, pods), verbose=arguments.verbose)
 
@@ -106,6 +114,21 @@ def _registry_client(text: str) -> tuple[str, tuple[Path, Path]]:
     if not (registry and certificate and comma and key):
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT=FILE,FILE")
     return registry, (Path(certificate).absolute(), Path(key).absolute())
+
+
+def _socket(text: str) -> Socket:
+    try:
+        endpoint = urls.parse(f"http://{text}").endpoint
+    except ValueError:
+        endpoint = None
+    if endpoint is None or not re.search(r":[0-9]+$", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return Socket(endpoint.host, endpoint.port)
+
+
+def _api_server(kubeconfig: Path) -> Socket:
+    endpoint = urls.parse(server_url(kubeconfig)).endpoint
+    return Socket(endpoint.host, endpoint.port)
 
 
 def _label(text: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Running a compiled module once, with WASI preview 1, in this process.
 
-The module gets arguments, environment and pre-opened directories, an empty stdin, and this process's stdout and
-stderr. Nothing is raised: how it ended, a failure to load included, is the returned Exit.
+The module gets arguments, environment and pre-opened directories, an empty stdin, this process's stdout and stderr, and
+the host calls for HTTP requests. Nothing is raised: how it ended, a failure to load included, is the returned Exit.
 """
 
 import re
@@ -9,6 +9,8 @@ import re
 import wasmtime
 
 from edgelab.node.containers.records import ContainerSpec, Exit, now
+from edgelab.node.outbound import hostcalls
+from edgelab.node.outbound.policy import Policy
 
 TRAPPED = 134
 """Exit code of a module that trapped: that of an abort, as the wasmtime command has it."""
@@ -53,19 +55,20 @@ def _load(spec: ContainerSpec, engine: wasmtime.Engine) -> tuple[wasmtime.Store,
     store = wasmtime.Store(engine)
     store.set_limits(memory_size=spec.memory_limit)
     store.set_wasi(_wasi(spec))
-    instance = _linker(engine).instantiate(store, module)
+    instance = _linker(engine, spec.outbound).instantiate(store, module)
     start = instance.exports(store).get("_start")
     if not isinstance(start, wasmtime.Func):
         raise wasmtime.WasmtimeError("the module exports no function _start: it is a library, not a command")
     return store, start
 
 
-def _linker(engine: wasmtime.Engine) -> wasmtime.Linker:
+def _linker(engine: wasmtime.Engine, outbound: Policy) -> wasmtime.Linker:
     linker = wasmtime.Linker(engine)
     linker.define_wasi()
     # wasmtime's own proc_exit traps on codes above 125, which are ordinary exit codes of a container.
     linker.allow_shadowing = True
     linker.define_func(_WASI, "proc_exit", wasmtime.FuncType([wasmtime.ValType.i32()], []), _end)
+    hostcalls.define(linker, outbound)
     return linker
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from edgelab.node.containers.files import read_json, write_json
 from edgelab.node.containers.process import ProcessIdentity
+from edgelab.node.outbound.policy import NOWHERE, Policy
 
 UNKNOWN_EXIT = 137
 """Exit code of a container whose end nobody saw, as kubelets report it (`ContainerStatusUnknown`)."""
@@ -30,7 +31,10 @@ class Preopen:
 
 @dataclass(frozen=True, slots=True)
 class ContainerSpec:
-    """How to run a module once; `directory` is that of the run, `memory_limit` in bytes of linear memory."""
+    """How to run a module once; `directory` is that of the run, `memory_limit` in bytes of linear memory.
+
+    `outbound` says where its HTTP requests may go; they may go nowhere by default.
+    """
 
     directory: str
     module: str
@@ -38,6 +42,7 @@ class ContainerSpec:
     memory_limit: int
     environment: Mapping[str, str] = field(default_factory=dict)
     preopens: tuple[Preopen, ...] = ()
+    outbound: Policy = NOWHERE
 
     def to_json(self) -> str:
         """On one line."""
@@ -49,6 +54,7 @@ class ContainerSpec:
         fields = json.loads(text)
         fields["arguments"] = tuple(fields["arguments"])
         fields["preopens"] = tuple(Preopen(**each) for each in fields["preopens"])
+        fields["outbound"] = Policy.from_dict(fields["outbound"])
         return cls(**fields)
 
 

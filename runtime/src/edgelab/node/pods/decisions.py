@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from lightkube.models.core_v1 import Container, Pod
 
 from edgelab.core.backoff import Backoff
+from edgelab.core.errors import LabError
 from edgelab.node.containers.records import Exit, Start
+from edgelab.node.outbound.policy import check
 
 CRASHES = Backoff(10, 300)
 """Seconds between an end and the next start; the first restart is at once, as kubelets do."""
@@ -53,6 +55,12 @@ def decide(pod: Pod, views: Mapping[str, View], crashes: Mapping[str, int], now:
     assert pod.spec is not None
     if seconds_left(pod, now) == 0:
         return Plan(phase="Failed", reason="DeadlineExceeded", message="Pod was active longer than its deadline")
+    plan = _containers(pod, views, crashes, now)
+    return (_malformed(pod) if plan.start else None) or plan
+
+
+def _containers(pod: Pod, views: Mapping[str, View], crashes: Mapping[str, int], now: datetime) -> Plan:
+    assert pod.spec is not None
     policy = pod.spec.restartPolicy or "Always"
     if not is_initialized(pod, views):
         return _initialize(pod.spec.initContainers or (), policy, views, crashes, now)
@@ -60,6 +68,15 @@ def decide(pod: Pod, views: Mapping[str, View], crashes: Mapping[str, int], now:
     if plan.start or plan.backing_off or any(views[each.name].running for each in pod.spec.containers):
         return plan
     return Plan(phase=end_phase(pod, views))
+
+
+def _malformed(pod: Pod) -> Plan | None:
+    """The end of a Pod whose annotations about requests cannot be understood, as on Krustlet."""
+    try:
+        check((pod.metadata.annotations if pod.metadata else None) or {})
+    except LabError as error:
+        return Plan(phase="Failed", reason="InvalidAnnotation", message=str(error))
+    return None
 
 
 def is_initialized(pod: Pod, views: Mapping[str, View]) -> bool:

@@ -50,33 +50,29 @@ _ORPHAN_GRACE = 2.0
 class PodManager:
     """Runs the Pods that are bound to this node, and finds their logs (PodLogs).
 
-    `addresses` are the node's IP addresses, `state` the node's own directory, `memory_limit` the bytes of a container
-    that declares no limit. Containers go on when `run()` is cancelled.
+    `state` is the node's own directory. Containers go on when `run()` is cancelled.
     """
 
     def __init__(
         self,
         client: AsyncClient,
+        node: NodeFacts,
         *,
-        node: str,
-        addresses: Sequence[str],
         state: Path,
         devices: Devices,
         images: Images,
-        memory_limit: int,
     ) -> None:
-        facts = NodeFacts(node, tuple(addresses), memory_limit)
-        self._client, self._addresses = client, tuple(addresses)
+        self._client, self._addresses = client, node.addresses
         self._store = PodStore(state / "pods")
         self._containers = Containers(state, on_end=self._container_ended)
         self._pulls = Pulls(client, images, on_news=self._news)
-        self._preparation = Preparation(client, devices, facts)
-        self._events = PodEvents(client, node)
+        self._preparation = Preparation(client, devices, node)
+        self._events = PodEvents(client, node.name)
         self._starting = Starting(self._containers, self._pulls, self._preparation, self._events)
         self._stopping = Stopping(self._containers)
         self._writer = StatusWriter(client)
         self._workers: Workers[Key] = Workers(self._look_at)
-        selectors = {"namespace": "*", "fields": {"spec.nodeName": node}}
+        selectors = {"namespace": "*", "fields": {"spec.nodeName": node.name}}
         self._mirror: Mirror[Pod] = Mirror(
             client, Pods, parse=lambda body: body, on_change=self._workers.add, selectors=selectors
         )

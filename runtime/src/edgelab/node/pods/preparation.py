@@ -11,6 +11,7 @@ from lightkube.resources.core_v1 import Service
 from lightkube.utils.quantity import parse_quantity
 
 from edgelab.node.containers.records import ContainerSpec, Preopen
+from edgelab.node.outbound.policy import Policy, Socket, policy
 from edgelab.node.pods.files import PodDirectory
 from edgelab.node.seams import Allocation, ContainerRef, Devices
 from edgelab.node.volumes.content import content, is_filled
@@ -73,6 +74,7 @@ class Preparation:
             memory_limit=memory_limit(container, self._node),
             environment=own | dict(allocation.environment),
             preopens=(*preopens(container, prepared.volumes, own), *_device_preopens(container, allocation)),
+            outbound=self._outbound(prepared.around.pod, allocation),
         )
 
     def release(self, uid: str) -> None:
@@ -80,12 +82,22 @@ class Preparation:
         self._devices.release(uid)
         self._tokens.forget(uid)
 
+    def _outbound(self, pod: Pod, allocation: Allocation) -> Policy:
+        annotations = (pod.metadata.annotations if pod.metadata else None) or {}
+        return policy(annotations, allocation.environment, (*self._node.refused, *_api_server(self._service_variables)))
+
     async def _services(self) -> Mapping[str, str]:
         if not self._service_variables:
             service = await self._client.get(Service, "kubernetes", namespace="default")
             if service.spec and service.spec.clusterIP and service.spec.ports:
                 self._service_variables = service_variables(service.spec.clusterIP, service.spec.ports[0].port)
         return self._service_variables
+
+
+def _api_server(services: Mapping[str, str]) -> list[Socket]:
+    """Where the API server is as a Service, if it is one."""
+    host = services.get("KUBERNETES_SERVICE_HOST")
+    return [Socket(host, int(services["KUBERNETES_SERVICE_PORT"]))] if host else []
 
 
 def device_requests(container: Container) -> dict[str, int]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from lightkube.models.core_v1 import Container, Pod, ResourceFieldSelector
 from lightkube.utils.quantity import parse_quantity
 
+from edgelab.node.outbound.policy import Socket
 from edgelab.node.volumes.errors import unusable
 
 _KEYED = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
@@ -16,11 +17,15 @@ _KEYED = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """What a Pod can ask about its node: addresses, and the memory (bytes) of a container that has no limit."""
+    """What a Pod gets from its node: addresses, and the memory (bytes) of a container that has no limit.
+
+    `refused` is where no container's requests may go.
+    """
 
     name: str
     addresses: tuple[str, ...]
     memory_limit: int
+    refused: tuple[Socket, ...] = ()
 
 
 def pod_field(pod: Pod, path: str, node: NodeFacts) -> str:
