@@ -30,7 +30,7 @@ def lacking(module: AnsibleModule, library: str, **would: Any) -> None:
 
 
 def run(module: AnsibleModule, work: Callable[[], dict[str, Any]]) -> None:
-    """Exit with what work returns, or fail with the text of its LabError."""
+    """Exit with what work returns, its `warnings` told as such, or fail with the text of its LabError."""
     if MISSING:
         module.fail_json(
             msg=missing_required_lib("edgelab", reason="for a lab; the role edgelab.akri.edgelab_runtime provides it"),
@@ -42,4 +42,6 @@ def run(module: AnsibleModule, work: Callable[[], dict[str, Any]]) -> None:
         module.fail_json(msg=str(error))
     except ValueError as error:
         module.fail_json(msg=f"{error}.")
+    for warning in result.pop("warnings", []):
+        module.warn(warning)
     module.exit_json(**result)

@@ -14,17 +14,7 @@ description:
   - Reads the versions that the nodes tell, for a comparison with a table of versions that do not work together, and the
     addresses that they give to Pods.
 author: The edgelab.akri authors (!UNKNOWN)
-extends_documentation_fragment: [edgelab.akri.kube]
-attributes:
-  check_mode:
-    description: Nothing is changed anyway. There are no nodes while there is no kubeconfig yet.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
-  idempotent:
-    description: Nothing is changed.
-    support: full
+extends_documentation_fragment: [edgelab.akri.kube, edgelab.akri.looks]
 """
 
 EXAMPLES = r"""

@@ -18,6 +18,7 @@ description:
     beside it before. The C(Containerfile) gets the base as the build argument C(BASE_IMAGE).
   - The engine's own store is left as it was; the finished archive stays in O(cache) for other labs.
 author: The edgelab.akri authors (!UNKNOWN)
+extends_documentation_fragment: edgelab.akri.registry
 requirements:
   - podman, buildah, or docker 25 or newer
   - mmdebstrap, when O(base) is not given
@@ -76,15 +77,6 @@ options:
   registry:
     description: Address of the registry to push to, C(HOST:PORT).
     type: str
-  ca_path:
-    description: CA certificates that vouch for the registry. The system's when it is left out.
-    type: path
-  client_certificate:
-    description: Certificate that the registry asks of its clients.
-    type: path
-  client_key:
-    description: Key of O(client_certificate).
-    type: path
   load:
     description: Instead of pushing, run this command with the path of the image's archive as its last argument.
     type: list

@@ -13,21 +13,11 @@ version_added: 0.1.0
 description:
   - Lists the instances of a project that M(edgelab.akri.gce_instance) made, in all zones. Runs on the controller.
 author: The edgelab.akri authors (!UNKNOWN)
-extends_documentation_fragment: edgelab.akri.gce
+extends_documentation_fragment: [edgelab.akri.gce, edgelab.akri.looks]
 options:
   lab:
     description: Only the machine of this lab.
     type: str
-attributes:
-  check_mode:
-    description: Changes nothing anyway.
-    support: full
-  diff_mode:
-    description: Changes nothing.
-    support: none
-  idempotent:
-    description: Changes nothing.
-    support: full
 """
 
 EXAMPLES = r"""

@@ -14,16 +14,7 @@ description:
   - Reads which kernel runs, which ones are installed, and whether upgraded packages asked for a reboot.
   - Works on Debian and Ubuntu. Needs nothing but Python on the target.
 author: The edgelab.akri authors (!UNKNOWN)
-attributes:
-  check_mode:
-    description: Changes nothing.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
-  idempotent:
-    description: Changes nothing.
-    support: full
+extends_documentation_fragment: edgelab.akri.looks
 """
 
 EXAMPLES = r"""

@@ -178,10 +178,7 @@ def main() -> None:
         if not is_wanted:
             return absent(place, given["name"], dry_run=dry_run)
         wanted = Wanted(given["name"], located(given["config"]), given["image"])
-        result = present(place, wanted, recreate=given["recreate"], dry_run=dry_run)
-        for warning in result.pop("warnings"):
-            module.warn(warning)
-        return result
+        return present(place, wanted, recreate=given["recreate"], dry_run=dry_run)
 
     run(module, work)
 

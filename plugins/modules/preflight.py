@@ -14,6 +14,7 @@ description:
   - Compares the machine with what a cluster needs, and versions with a table of those that do not work together.
   - Fails with all that stands in the way at once, each with its remedy. Changes nothing.
 author: The edgelab.akri authors (!UNKNOWN)
+extends_documentation_fragment: edgelab.akri.looks
 options:
   lab:
     description: Name of the lab. One that exists already is not asked for memory, disk and ports.
@@ -99,16 +100,6 @@ options:
     type: list
     elements: str
     default: []
-attributes:
-  check_mode:
-    description: Nothing is changed anyway.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
-  idempotent:
-    description: Nothing is changed.
-    support: full
 """
 
 EXAMPLES = r"""

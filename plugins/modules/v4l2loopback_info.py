@@ -15,16 +15,7 @@ description:
     what stands in the way of v4l2loopback 0.12.5 or newer, with the remedy, or which packages it still takes.
   - Works on Debian and Ubuntu. Needs nothing but Python on the target.
 author: The edgelab.akri authors (!UNKNOWN)
-attributes:
-  check_mode:
-    description: Changes nothing.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
-  idempotent:
-    description: Changes nothing.
-    support: full
+extends_documentation_fragment: edgelab.akri.looks
 """
 
 EXAMPLES = r"""

@@ -18,6 +18,7 @@ description:
   - A tag is moved when everything that it leads to is in the registry.
   - The registry is used by HTTPS, with a client certificate where it asks for one.
 author: The edgelab.akri authors (!UNKNOWN)
+extends_documentation_fragment: edgelab.akri.registry
 requirements:
   - python-dxf
 options:
@@ -25,17 +26,6 @@ options:
     description: Address of the registry, C(HOST:PORT).
     type: str
     required: true
-  ca_path:
-    description:
-      - CA certificates that vouch for the registry. The system's when it is left out.
-      - When the file does not exist there is no registry, and so nothing to remove.
-    type: path
-  client_certificate:
-    description: Certificate that the registry asks of its clients.
-    type: path
-  client_key:
-    description: Key of O(client_certificate).
-    type: path
   artifacts:
     description: The modules. Several in one call save time.
     type: list
