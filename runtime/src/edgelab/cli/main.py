@@ -12,6 +12,8 @@ from collections.abc import Sequence
 _COMMANDS = {
     "agent": ("edgelab.agent.command", "discover devices on this node and offer them to its Pods"),
     "controller": ("edgelab.controller.command", "create brokers and Services for Instances"),
+    "devices": ("edgelab.lab.devices.command", "run mock HTTP devices, or plug and unplug them"),
+    "handler": ("edgelab.discovery.handler_command", "serve, try or begin a discovery handler"),
     "hold": ("edgelab.lab.hold", "run a program so that a restarted supervisor takes it over"),
     "kubeconfig": ("edgelab.lab.kubeconfig", "print the path of a lab's kubeconfig"),
     "node": ("edgelab.node.command", "run a Kubernetes node for Wasm modules"),

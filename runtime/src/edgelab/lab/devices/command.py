@@ -1,0 +1,143 @@
+"""`edgelab devices`: `http` runs mock HTTP devices, `set` changes one while they run."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from edgelab.core.errors import LabError
+from edgelab.lab.devices.fleet import Fleet, Wanted
+from edgelab.lab.devices.model import is_port
+from edgelab.lab.devices.server import serve_discovery
+from edgelab.service.run import run_service
+from edgelab.service.status import ask, serve_status
+from edgelab.service.web import in_url
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `edgelab devices`."""
+    kinds = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    _add_http(kinds.add_parser("http", help="run HTTP devices that publish changing values"))
+    _add_set(kinds.add_parser("set", help="plug, unplug or otherwise change a device that runs"))
+
+
+def _add_http(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--state", type=Path, required=True, metavar="FILE", help="remembers what was set, and ports that were chosen")
+    add("--discovery-port", type=_port_or_zero, required=True, metavar="PORT", help="where devices are listed and set")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--ports", type=_ports, metavar="PORT,...", help="one device on each of these ports")
+    which.add_argument("--count", type=_count, metavar="N", help="that many devices, on free ports that are kept")
+    add("--path", type=_path, default="/", help="path of the value on each device (default: /)")
+    add("--listen", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default: 127.0.0.1)")
+    add("--advertise", metavar="HOST", help="host in the devices' URLs (default: the address)")
+    add("--device", action="append", default=[], metavar="URL", help="list this device, too; may be repeated")
+    _add_run(parser)
+    add("--verbose", action="store_true", help="log more")
+
+
+def _add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("device", metavar="NAME", help="number of the device, 1 for the first")
+    parser.add_argument(
+        "changes",
+        type=_change,
+        nargs="+",
+        metavar="KEY=VALUE",
+        help="plugged=yes|no, failing=yes|no, delay_seconds=NUMBER, value=NUMBER|null (null: its own curve)",
+    )
+    _add_run(parser)
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="the lab's run directory")
+    parser.add_argument("--name", default="devices", help="name of the status socket in it (default: devices)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the devices until told to end, or change one; returns the exit status."""
+    if arguments.what == "set":
+        return _set(arguments)
+    return run_service(partial(_serve, arguments), verbose=arguments.verbose)
+
+
+async def _serve(arguments: argparse.Namespace) -> None:
+    host = arguments.advertise or arguments.listen
+    ports = arguments.ports or [0] * arguments.count
+    fleet = Fleet(Wanted(ports, arguments.listen, host, arguments.path, arguments.device), arguments.state)
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(fleet)
+        port = await stack.enter_async_context(serve_discovery(fleet, arguments.listen, arguments.discovery_port))
+        base = f"http://{in_url(host)}:{port}"
+
+        async def status(_request: Mapping[str, Any]) -> Mapping[str, Any]:
+            urls = {"discovery": f"{base}/discovery", "control": f"{base}/devices"}
+            return {"ready": True, **urls, "devices": fleet.told()}
+
+        async def change(request: Mapping[str, Any]) -> Mapping[str, Any]:
+            return {"device": await _changed(fleet, str(request.get("name")), request.get("changes"))}
+
+        operations = {"status": status, "set": change}
+        await stack.enter_async_context(serve_status(arguments.run / f"{arguments.name}.sock", operations))
+        await asyncio.Event().wait()
+
+
+async def _changed(fleet: Fleet, name: str, changes: object) -> dict[str, Any]:
+    try:
+        return await fleet.change(name, changes)
+    except KeyError as error:
+        raise LabError(f"Set device {name}", "There is no such device", remedy="Names are 1, 2, ...") from error
+    except ValueError as error:
+        raise LabError(f"Set device {name}", str(error)) from error
+
+
+def _set(arguments: argparse.Namespace) -> int:
+    socket = arguments.run / f"{arguments.name}.sock"
+    try:
+        answer = ask(socket, "set", timeout=30, name=arguments.device, changes=dict(arguments.changes))
+    except (OSError, LabError) as error:
+        print(f"{socket}: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(answer["device"]))
+    return 0
+
+
+def _change(text: str) -> tuple[str, Any]:
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise argparse.ArgumentTypeError(f"{value!r} is no value") from error
+
+
+def _ports(text: str) -> list[int]:
+    ports = [_port_or_zero(word) for word in text.split(",")]
+    if 0 in ports or len(set(ports)) < len(ports):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of different ports")
+    return ports
+
+
+def _port_or_zero(text: str) -> int:
+    if text != "0" and not (text.isdecimal() and is_port(int(text))):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port, 1 to 65535 (or 0 for any)")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000")
+    return int(text)
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/"):
+        raise argparse.ArgumentTypeError(f"{text!r} does not begin with /")
+    return text
