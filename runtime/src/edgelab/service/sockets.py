@@ -1,7 +1,8 @@
-"""Unix sockets in the lab's run directory, and gRPC over them."""
+"""Unix sockets in the lab's run directory, gRPC over them, and over TCP where somebody asks for that."""
 
 import contextlib
 import os
+import socket
 import weakref
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
@@ -31,19 +32,39 @@ def prepare(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
+def bind(host: str, port: int) -> socket.socket:
+    """A TCP socket that is bound to an address of this machine; port 0 takes a free one. Raises LabError."""
+    try:
+        family, _kind, _protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family)
+    except OSError as error:
+        raise LabError(
+            attempted=f"Listen on {host}, port {port}",
+            seen=error.strerror or str(error),
+            remedy="Give an address that this machine has, and a port that nobody listens on",
+        ) from error
+
+
 @contextlib.asynccontextmanager
-async def serve_grpc(path: Path, services: "Collection[IServable]") -> AsyncIterator[None]:
-    """Serve gRPC services on a Unix socket while the block runs; socket file and connections are gone afterwards."""
-    prepare(path)
+async def serve_grpc(where: Path | socket.socket, services: "Collection[IServable]") -> AsyncIterator[None]:
+    """Serve gRPC services while the block runs; afterwards the socket and all connections are gone.
+
+    It listens on a Unix socket, whose path is given, or on a socket that `bind` made.
+    """
     server = _Server(services)
-    await server.start(path=str(path))
+    if isinstance(where, Path):
+        prepare(where)
+        await server.start(path=str(where))
+    else:
+        await server.start(sock=where)
     try:
         yield
     finally:
         server.close()
         server.disconnect()
         await server.wait_closed()
-        path.unlink(missing_ok=True)
+        if isinstance(where, Path):
+            where.unlink(missing_ok=True)
 
 
 class _Server(Server):

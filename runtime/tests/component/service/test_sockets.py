@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from edgelab.core.errors import LabError
-from edgelab.service.sockets import grpc_channel, prepare, serve_grpc
+from edgelab.service.sockets import bind, grpc_channel, prepare, serve_grpc
 from edgelab.wire import discovery_grpc
 from edgelab.wire import discovery_pb2 as pb
+from grpclib.client import Channel
 from grpclib.exceptions import StreamTerminatedError
 
 
@@ -67,3 +68,23 @@ async def test_a_client_of_a_stream_learns_that_the_server_has_closed(tmp_path: 
 
         with pytest.raises(StreamTerminatedError):
             await asyncio.wait_for(discover(), 10)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+async def test_grpc_is_served_over_tcp_on_a_free_port(host: str) -> None:
+    registration = Registration()
+    with bind(host, 0) as listener:
+        address, port = listener.getsockname()[:2]
+        async with serve_grpc(listener, [registration]), Channel(address, port) as channel:
+            await discovery_grpc.RegistrationStub(channel).RegisterDiscoveryHandler(
+                pb.RegisterDiscoveryHandlerRequest(name="http")
+            )
+    assert registration.names == ["http"]
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with (
+        bind("127.0.0.1", 0) as taken,
+        pytest.raises(LabError, match=r"Listen on 127\.0\.0\.1, port [0-9]+\. Address already in use"),
+    ):
+        bind("127.0.0.1", taken.getsockname()[1])
