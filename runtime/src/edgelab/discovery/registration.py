@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,14 +23,35 @@ _Identity = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """A host and a TCP port."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        """Read HOST:PORT, an IPv6 address in brackets. Raises ValueError."""
+        match = re.fullmatch(r"(\[([0-9a-fA-F:.]+)\]|([^\[\]:/@\s]+)):([0-9]{1,5})", text)
+        if not match or int(match[4]) > 65535:
+            raise ValueError(f"{text!r} is not HOST:PORT, such as 192.0.2.1:10000 or [2001:db8::1]:10000")
+        return cls(match[2] or match[3], int(match[4]))
+
+    def __str__(self) -> str:
+        """The address as Akri's agents dial it, who want a scheme."""
+        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
 class Registration:
     """What an agent is told about a handler, and the socket where it is told.
 
-    `shared` says that several nodes may see the same device, which then has one name on all of them.
+    `endpoint` is where the agent reaches it: a Unix socket, or an address as the agent sees it. `shared` says that
+    several nodes may see the same device, which then has one name on all of them.
     """
 
     name: str
-    endpoint: Path
+    endpoint: Path | Address
     shared: bool
     agent: Path
 
@@ -99,10 +121,11 @@ class Registrar:
         return True
 
     async def _tell_agent(self) -> None:
+        endpoint, kinds = self._registration.endpoint, wire.RegisterDiscoveryHandlerRequest.EndpointType
         request = wire.RegisterDiscoveryHandlerRequest(
             name=self._registration.name,
-            endpoint=str(self._registration.endpoint),
-            endpoint_type=wire.RegisterDiscoveryHandlerRequest.UDS,
+            endpoint=str(endpoint),
+            endpoint_type=kinds.NETWORK if isinstance(endpoint, Address) else kinds.UDS,
             shared=self._registration.shared,
         )
         async with grpc_channel(self._registration.agent) as channel:

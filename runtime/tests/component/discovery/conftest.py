@@ -1,19 +1,15 @@
 """A fake agent, real sockets, and the committed Wasm handler running in wasmtime."""
 
-import asyncio
 import contextlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from edgelab.service.sockets import serve_grpc
-from edgelab.wire import discovery_pb2 as wire
-from edgelab.wire.discovery_grpc import DiscoveryHandlerStub, RegistrationBase
-from grpclib.client import Channel
+from edgelab.discovery.testing import Agent
 
 WASM = Path(__file__).parents[4] / "wasm"
 
@@ -37,66 +33,6 @@ except wasmtime.ExitTrap as end:
     sys.exit(end.code)
 """
 
-PATIENCE = 20.0
-
-
-class FakeAgent(RegistrationBase):
-    """Takes registrations on a socket, and asks handlers for devices."""
-
-    def __init__(self, socket: Path) -> None:
-        self.socket = socket
-        self.registrations: asyncio.Queue[wire.RegisterDiscoveryHandlerRequest] = asyncio.Queue()
-
-    async def RegisterDiscoveryHandler(self, stream) -> None:  # noqa: N802
-        self.registrations.put_nowait(await stream.recv_message())
-        await stream.send_message(wire.Empty())
-
-    def up(self) -> contextlib.AbstractAsyncContextManager[None]:
-        """Listen while the block runs."""
-        return serve_grpc(self.socket, [self])
-
-    async def registered(self) -> wire.RegisterDiscoveryHandlerRequest:
-        """Wait for the next registration."""
-        return await asyncio.wait_for(self.registrations.get(), PATIENCE)
-
-    async def devices(self, details: str) -> list[str]:
-        """Wait for a registration, ask that handler, and drop the stream after its first answer."""
-        endpoint = (await self.registered()).endpoint
-        async with self.discover(endpoint, details) as answers:
-            return await answers.next_ids()
-
-    @contextlib.asynccontextmanager
-    async def discover(self, endpoint: str, details: str) -> AsyncIterator["Answers"]:
-        """Ask a handler; the stream is dropped when the block ends."""
-        channel = Channel(path=endpoint)
-        try:
-            async with DiscoveryHandlerStub(channel).Discover.open() as stream:
-                await stream.send_message(wire.DiscoverRequest(discovery_details=details), end=True)
-                try:
-                    yield Answers(stream)
-                finally:
-                    with contextlib.suppress(Exception):
-                        await stream.cancel()
-        finally:
-            channel.close()
-
-
-class Answers:
-    """What comes back from Discover."""
-
-    def __init__(self, stream) -> None:
-        self._stream = stream
-
-    async def next(self) -> list[wire.Device]:
-        """The next list of devices; raises GRPCError when the handler refused."""
-        response = await asyncio.wait_for(self._stream.recv_message(), PATIENCE)
-        assert response is not None, "the handler ended the stream"
-        return list(response.devices)
-
-    async def next_ids(self) -> list[str]:
-        """The ids in the next list."""
-        return [device.id for device in await self.next()]
-
 
 @pytest.fixture
 def run_dir() -> Iterator[Path]:
@@ -107,9 +43,9 @@ def run_dir() -> Iterator[Path]:
 
 
 @pytest.fixture
-def agent(run_dir: Path) -> FakeAgent:
+def agent(run_dir: Path) -> Agent:
     """An agent that does not listen yet."""
-    return FakeAgent(run_dir / "akri" / "agent-registration.sock")
+    return Agent(run_dir / "akri" / "agent-registration.sock")
 
 
 @pytest.fixture
