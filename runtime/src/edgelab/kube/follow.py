@@ -55,17 +55,23 @@ def differences(known: Mapping[Key, Any], listed: Iterable[Any]) -> Iterator[Eve
             yield Event("modified", body)
 
 
+def _ignore(_seen: str) -> None:
+    """For those who need not know of breaks."""
+
+
 async def follow(
     client: AsyncClient,
     resource: Any,
     *,
     selectors: Mapping[str, Any] | None = None,
+    on_error: Callable[[str], None] = _ignore,
     backoff: Backoff = Backoff(0.2, 5.0),
     sleep: Sleep = asyncio.sleep,
 ) -> AsyncIterator[Event]:
     """Events of a kind, for ever. selectors: `namespace` ("*" for all), `labels`, `fields` as lightkube takes them.
 
-    Errors of the API server and of the connection are logged and tried again with the back-off; nothing is raised.
+    Errors of the API server and of the connection are logged, told to on_error and tried again with the back-off;
+    nothing is raised.
     """
     known: dict[Key, Any] = {}
     failures = 0
@@ -78,6 +84,7 @@ async def follow(
         except httpx2.HTTPError as error:  # lightkube's ApiError is one of these
             failures += 1
             _tell(resource, error, failures)
+            on_error(f"{type(error).__name__}: {error}")
         await sleep(backoff.delay(max(failures, 1)))
 
 
@@ -120,6 +127,7 @@ class Mirror(Generic[T]):
     """A local copy of every object of a kind, kept by `run()`; `on_change` is called with each key that changed.
 
     `parse` turns an object into the value kept; an object that it refuses (ValueError) is logged and kept out.
+    `on_state` is told what was seen each time that the API server cannot be followed, and "" when the copy is complete.
     """
 
     def __init__(
@@ -129,18 +137,20 @@ class Mirror(Generic[T]):
         *,
         parse: Callable[[Any], T],
         on_change: Callable[[Key], None],
+        on_state: Callable[[str], None] = _ignore,
         selectors: Mapping[str, Any] | None = None,
     ) -> None:
         self.objects: dict[Key, T] = {}
         self.listed = asyncio.Event()
         self._client, self._resource, self._selectors = client, resource, selectors
-        self._parse, self._on_change = parse, on_change
+        self._parse, self._on_change, self._on_state = parse, on_change, on_state
 
     async def run(self) -> None:
         """Follow the kind until cancelled."""
-        async for event in follow(self._client, self._resource, selectors=self._selectors):
+        async for event in follow(self._client, self._resource, selectors=self._selectors, on_error=self._on_state):
             if event.type == "listed":
                 self.listed.set()
+                self._on_state("")
                 continue
             self._take(event)
             self._on_change(key_of(event.object))

@@ -1,9 +1,12 @@
 """Following a kind: whatever breaks in between, folding the events gives the API server's state."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
-from edgelab.kube.follow import differences, key_of
+import httpx2
+from edgelab.kube.follow import Mirror, differences, key_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,3 +54,37 @@ def test_folding_the_events_gives_the_listing(before: dict[str, Any], after: dic
         else:
             folded[key_of(event.object)] = event.object
     assert folded == {key_of(one): one for one in listed}
+
+
+class Moody:
+    """A client whose listings fail or answer as told, and whose watches last."""
+
+    resourceVersion = "1"  # noqa: N815 - as lightkube calls it
+
+    def __init__(self, *answers: Any) -> None:
+        self._answers = list(answers)
+
+    def list(self, _resource: Any, **_selectors: Any) -> "Moody":
+        return self
+
+    async def __aiter__(self) -> AsyncIterator[Body]:
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        for one in answer:
+            yield one
+
+    async def watch(self, _resource: Any, **_selectors: Any) -> AsyncIterator[Any]:
+        await asyncio.Event().wait()
+        yield
+
+
+async def test_a_mirror_tells_that_the_api_server_is_away_and_that_its_copy_is_complete() -> None:
+    told: list[str] = []
+    client: Any = Moody(httpx2.ConnectError("refused"), [body("a")])
+    mirror: Mirror[Any] = Mirror(client, Body, parse=lambda one: one, on_change=lambda _: None, on_state=told.append)
+    running = asyncio.create_task(mirror.run())
+    await mirror.listed.wait()
+    running.cancel()
+    assert told == ["ConnectError: refused", ""]
+    assert list(mirror.objects) == [("ns", "a")]
