@@ -12,7 +12,13 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = ("runtime/requirements", "requirements", "requirements-providers", "requirements-dev")
+FILES = (
+    "runtime/requirements",
+    "runtime/requirements-video",
+    "requirements",
+    "requirements-providers",
+    "requirements-dev",
+)
 OPTIONS = (
     "--universal",
     "--python-version=3.11",
