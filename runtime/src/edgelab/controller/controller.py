@@ -16,8 +16,9 @@ from lightkube import AsyncClient, operators
 
 from edgelab.controller import loss, plan
 from edgelab.controller.cluster import Jobs, Nodes, Pods, Services, Writer
-from edgelab.controller.model import CONFIGURATION_LABEL, CONTROLLER_LABEL, Broker, Node, Owned
+from edgelab.controller.model import Broker, Node, Owned
 from edgelab.controller.restarts import Restarts
+from edgelab.core import names
 from edgelab.core.model import GROUP, Configuration, Instance
 from edgelab.kube.client import Configurations, Instances
 from edgelab.kube.events import Reporter
@@ -52,8 +53,8 @@ class Controller:
         self._restarts = Restarts()
         self._jobs_made: set[str] = set()
         self._workers: Workers[Work] = Workers(self._handle)
-        labelled = {"namespace": "*", "labels": {CONFIGURATION_LABEL: operators.exists()}}
-        ours = {"namespace": "*", "labels": {CONTROLLER_LABEL: GROUP}}
+        labelled = {"namespace": "*", "labels": {names.CONFIGURATION_LABEL: operators.exists()}}
+        ours = {"namespace": "*", "labels": {names.CONTROLLER_LABEL: GROUP}}
         everywhere = {"namespace": "*"}
         self._instances = self._mirror(Instances, Instance.from_dict, self._instance_changed, everywhere)
         self._configurations = self._mirror(

@@ -6,12 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from edgelab.core import names
-from edgelab.core.model import GROUP
 
-CONTROLLER_LABEL = "controller"
-CONFIGURATION_LABEL = f"{GROUP}/configuration"
-INSTANCE_LABEL = f"{GROUP}/instance"
-NODE_LABEL = f"{GROUP}/target-node"
 DIGEST_ANNOTATION = "edgelab.akri/spec-digest"
 """Digest of the Configuration's spec that an object was made from; absent on objects made by Akri's controller."""
 
@@ -49,8 +44,8 @@ class Owned:
             "name": meta["name"],
             "uid": meta["uid"],
             "deleting": bool(meta.get("deletionTimestamp")),
-            "instance": labels.get(INSTANCE_LABEL, ""),
-            "configuration": labels.get(CONFIGURATION_LABEL, ""),
+            "instance": labels.get(names.INSTANCE_LABEL, ""),
+            "configuration": labels.get(names.CONFIGURATION_LABEL, ""),
             "owner_kind": owner.get("kind", ""),
             "owner_uid": owner.get("uid", ""),
             "digest": notes.get(DIGEST_ANNOTATION, ""),
@@ -76,7 +71,7 @@ class Broker(Owned):
         status = body.get("status") or {}
         return cls(
             **cls.fields("Pod", body),
-            node=(body["metadata"].get("labels") or {}).get(NODE_LABEL, ""),
+            node=(body["metadata"].get("labels") or {}).get(names.NODE_LABEL, ""),
             phase=status.get("phase") or "Pending",
             started=_seconds(status.get("startTime")),
         )

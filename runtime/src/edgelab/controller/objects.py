@@ -10,13 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from edgelab.controller.model import (
-    CONFIGURATION_LABEL,
-    CONTROLLER_LABEL,
-    DIGEST_ANNOTATION,
-    INSTANCE_LABEL,
-    NODE_LABEL,
-)
+from edgelab.controller.model import DIGEST_ANNOTATION
 from edgelab.core import names
 from edgelab.core.model import GROUP, Configuration, Instance, ObjectReference
 
@@ -46,7 +40,7 @@ def broker_pod(instance: Instance, configuration: Configuration, node: str) -> O
     """
     spec = configuration.broker_pod_spec or {}
     name = names.broker_pod(instance.name, node, shared=instance.shared)
-    labels = _labels(name) | _both(instance) | {NODE_LABEL: node}
+    labels = _labels(name) | _both(instance) | {names.NODE_LABEL: node}
     meta = _meta(name, instance.namespace, labels, instance.reference, digest(spec))
     return {
         "apiVersion": "v1",
@@ -76,12 +70,12 @@ def broker_job(instance: Instance, configuration: Configuration) -> Object:
 
 def instance_service(instance: Instance, spec: Mapping[str, Any]) -> Object:
     """The Service in front of the brokers of one Instance."""
-    return _service(instance.reference, instance.namespace, INSTANCE_LABEL, spec)
+    return _service(instance.reference, instance.namespace, names.INSTANCE_LABEL, spec)
 
 
 def configuration_service(configuration: Configuration, spec: Mapping[str, Any]) -> Object:
     """The Service in front of the brokers of all Instances of a Configuration."""
-    return _service(configuration.reference, configuration.namespace, CONFIGURATION_LABEL, spec)
+    return _service(configuration.reference, configuration.namespace, names.CONFIGURATION_LABEL, spec)
 
 
 def with_device(pod_spec: Mapping[str, Any], resource: str) -> Object:
@@ -125,7 +119,7 @@ def _quantities(resources: Object) -> Iterator[Object]:
 
 def _service(owner: ObjectReference, namespace: str, label: str, given: Mapping[str, Any]) -> Object:
     name = names.service(owner.name)
-    ours = {CONTROLLER_LABEL: GROUP, label: owner.name}
+    ours = {names.CONTROLLER_LABEL: GROUP, label: owner.name}
     spec = dict(given) | {"selector": (given.get("selector") or {}) | ours}
     return {
         "apiVersion": "v1",
@@ -136,11 +130,11 @@ def _service(owner: ObjectReference, namespace: str, label: str, given: Mapping[
 
 
 def _labels(name: str) -> dict[str, str]:
-    return {"app": names.app_label(name), CONTROLLER_LABEL: GROUP}
+    return {"app": names.app_label(name), names.CONTROLLER_LABEL: GROUP}
 
 
 def _both(instance: Instance) -> dict[str, str]:
-    return {CONFIGURATION_LABEL: instance.configuration, INSTANCE_LABEL: instance.name}
+    return {names.CONFIGURATION_LABEL: instance.configuration, names.INSTANCE_LABEL: instance.name}
 
 
 def _meta(name: str, namespace: str, labels: dict[str, str], owner: ObjectReference, spec_digest: str) -> Object:

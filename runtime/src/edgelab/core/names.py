@@ -8,6 +8,18 @@ import hashlib
 RESOURCE_DOMAIN = "akri.sh"
 """Domain of the extended resources, of the custom resources' API group and of the controller's labels."""
 
+CONTROLLER_LABEL = "controller"
+"""Label of everything that the controller makes; its value is `akri.sh`."""
+
+CONFIGURATION_LABEL = f"{RESOURCE_DOMAIN}/configuration"
+"""Label of brokers and of Configuration Services: the name of the Configuration."""
+
+INSTANCE_LABEL = f"{RESOURCE_DOMAIN}/instance"
+"""Label of brokers and of Instance Services: the name of the Instance."""
+
+NODE_LABEL = f"{RESOURCE_DOMAIN}/target-node"
+"""Label of broker Pods: the node that they are for."""
+
 LONGEST_RESOURCE_NAME = 63
 """Longest part after `akri.sh/` that Kubernetes accepts as an extended resource."""
 
