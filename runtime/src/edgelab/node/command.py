@@ -19,6 +19,7 @@ from edgelab.node.seams import Devices
 from edgelab.node.volumes.fields import NodeFacts
 from edgelab.service.run import run_service
 
+_HOST_AND_PORT = re.compile(r"[^/?#]+:[0-9]+")
 _LABEL = re.compile(r"(?P<key>[^=]{1,317})=(?P<value>([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?)")
 
 
@@ -118,10 +119,10 @@ def _registry_client(text: str) -> tuple[str, tuple[Path, Path]]:
 
 def _socket(text: str) -> Socket:
     try:
-        endpoint = urls.parse(f"http://{text}").endpoint
+        endpoint = urls.parse(f"http://{text}/").endpoint
     except ValueError:
         endpoint = None
-    if endpoint is None or not re.search(r":[0-9]+$", text):
+    if endpoint is None or not _HOST_AND_PORT.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
     return Socket(endpoint.host, endpoint.port)
 

@@ -7,6 +7,8 @@ import pytest
 from edgelab.node.containers.log import LONGEST_LINE, ContainerLog
 from edgelab.node.containers.process import ProcessIdentity, identify, open_pidfd
 from edgelab.node.containers.records import ContainerSpec, Exit, Preopen, RunDirectory, Start
+from edgelab.node.outbound.policy import Policy, Socket
+from edgelab.node.outbound.urls import Endpoint
 from edgelab.node.pods.files import PodStore
 
 LINE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z (stdout|stderr) ([FP]) (.*)")
@@ -69,7 +71,8 @@ def test_a_full_disk_does_not_end_the_container() -> None:
 
 
 def test_a_specification_survives_its_way_to_the_zygote() -> None:
-    spec = ContainerSpec("/d", "/m", ("a", "\n"), 1, {"K": "ü"}, (Preopen("/h", "/g", writable=False),))
+    outbound = Policy(("a",), (Endpoint("http", "::1", 1),), (Socket("b", 2),), 3)
+    spec = ContainerSpec("/d", "/m", ("a", "\n"), 1, {"K": "ü"}, (Preopen("/h", "/g", writable=False),), outbound)
     assert "\n" not in spec.to_json()
     assert ContainerSpec.from_json(spec.to_json()) == spec
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from edgelab.node.command import _options, add_arguments
+from edgelab.node.outbound.policy import Socket
 
 REQUIRED = {
     "--name": "krustlet-wasi",
@@ -49,6 +50,11 @@ def test_registries_ask_for_a_certificate() -> None:
     assert found == [("10.89.0.1:5000", (Path("/s/client.crt"), Path("/s/client.key")))]
 
 
+def test_what_no_module_may_reach() -> None:
+    found = parse("--refuse", "127.0.0.1:6443", "--refuse", "[::1]:1", "--refuse", "Api.example:443").refuse
+    assert found == [Socket("127.0.0.1", 6443), Socket("::1", 1), Socket("api.example", 443)]
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -60,6 +66,12 @@ def test_registries_ask_for_a_certificate() -> None:
         ("--registry-client", "127.0.0.1:5000=/s/client.crt"),
         ("--registry-client", "=a,b"),
         ("--port", "http"),
+        ("--refuse", "127.0.0.1"),
+        ("--refuse", ":80"),
+        ("--refuse", "host:0"),
+        ("--refuse", "host/a:80"),
+        ("--refuse", "host?:80"),
+        ("--refuse", "host#:80"),
     ],
 )
 def test_bad_options_are_refused_by_name(words: tuple[str, str], capsys: pytest.CaptureFixture[Any]) -> None:

@@ -122,3 +122,27 @@ def test_the_deadline_ends_a_pod() -> None:
     earlier = NOW - timedelta(seconds=30)
     assert seconds_left(it, earlier) == 30
     assert decide(it, {"a": running()}, {}, earlier) == Plan()
+
+
+DOMAINS = "alpha.wasi.krustlet.dev/allowed-domains"
+
+
+def annotated(value: str, **kinds: Any) -> Pod:
+    made = pod("a", "b", **kinds)
+    assert made.metadata is not None
+    made.metadata.annotations = {DOMAINS: value}
+    return made
+
+
+@pytest.mark.parametrize("inits", [(), ("i",)])
+def test_a_pod_whose_annotation_is_malformed_fails_before_anything_starts(inits: tuple[str, ...]) -> None:
+    views = {name: View() for name in ("a", "b", *inits)}
+    plan = decide(annotated("api.example.com", inits=inits), views, {}, NOW)
+    assert (plan.phase, plan.reason, plan.start) == ("Failed", "InvalidAnnotation", ())
+    assert DOMAINS in plan.message
+    assert decide(annotated('["https://api.example.com"]', inits=inits), views, {}, NOW).start
+
+
+def test_an_annotation_that_becomes_malformed_ends_nothing_that_runs() -> None:
+    assert decide(annotated("nothing"), {"a": running(), "b": running()}, {}, NOW) == Plan()
+    assert decide(annotated("nothing"), {"a": running(), "b": ended(1)}, {}, NOW).phase == "Failed"
