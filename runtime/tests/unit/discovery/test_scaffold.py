@@ -1,0 +1,57 @@
+"""`edgelab handler new`: names, and what is written where."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from edgelab.core.errors import LabError
+from edgelab.discovery.scaffold import make_project, render
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "variable", "dashed"),
+    [
+        ("greenhouse", "greenhouse", "GREENHOUSE", "greenhouse"),
+        ("greenHouse", "green_house", "GREEN_HOUSE", "green-house"),
+        ("green-house2", "green_house2", "GREEN_HOUSE2", "green-house2"),
+        ("aURL", "a_u_r_l", "A_U_R_L", "a-u-r-l"),
+    ],
+)
+def test_a_name_is_spelt_as_each_place_wants_it(name: str, module: str, variable: str, dashed: str) -> None:
+    files = render(name)
+    code = files[f"{module}_handler.py"]
+    assert f'@handler("{name}", shared=False)' in code
+    assert f"{variable}_FILE" in code
+    assert yaml.safe_load(files["configuration.yaml"])["metadata"]["name"] == f"akri-{dashed}"
+    assert yaml.safe_load(files["configuration.yaml"])["spec"]["discoveryHandler"]["name"] == name
+
+
+def test_nothing_is_left_to_fill_in() -> None:
+    files = render("greenhouse")
+    for file, content in files.items():
+        assert "@" not in content.replace("@handler(", "").replace("@dataclass(", "").replace("@pytest.mark", ""), file
+
+
+def test_the_configuration_asks_for_what_the_details_say() -> None:
+    files = render("greenhouse")
+    handler = yaml.safe_load(files["configuration.yaml"])["spec"]["discoveryHandler"]
+    assert yaml.safe_load(handler["discoveryDetails"]) == yaml.safe_load(files["details.yaml"])
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "../a", "1a", "Green", "a_b", "-a", "a-", "a--b", "ä", "a" * 41])
+def test_a_bad_name_is_refused_and_nothing_is_made(tmp_path: Path, name: str) -> None:
+    with pytest.raises(LabError, match="such as greenhouse, greenHouse or green-house"):
+        make_project(name, tmp_path / "project")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_there_is_left_alone(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="is there already"):
+        make_project("greenhouse", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LabError, match="Not a directory"):
+        make_project("greenhouse", tmp_path / "file" / "project")
