@@ -11,12 +11,14 @@ from collections.abc import Sequence
 
 _COMMANDS = {
     "agent": ("edgelab.agent.command", "discover devices on this node and offer them to its Pods"),
+    "broker": ("edgelab.brokers.command", "tell or serve the values of a device, or call those that do"),
     "controller": ("edgelab.controller.command", "create brokers and Services for Instances"),
     "devices": ("edgelab.lab.devices.command", "run mock HTTP devices, or plug and unplug them"),
     "handler": ("edgelab.discovery.handler_command", "serve, try or begin a discovery handler"),
     "hold": ("edgelab.lab.hold", "run a program so that a restarted supervisor takes it over"),
     "kubeconfig": ("edgelab.lab.kubeconfig", "print the path of a lab's kubeconfig"),
     "node": ("edgelab.node.command", "run a Kubernetes node for Wasm modules"),
+    "page": ("edgelab.lab.page.command", "serve a live page of a demo's devices"),
     "proxy": ("edgelab.discovery.command", "serve a Wasm discovery handler to an Akri agent"),
     "ready": ("edgelab.service.command", "tell whether a process of a lab is ready"),
     "residue": ("edgelab.lab.residue", "list what is left of a lab"),
