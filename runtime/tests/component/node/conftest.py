@@ -1,8 +1,10 @@
-"""What tests of the node with real TLS share."""
+"""What tests of the node share: certificates for real TLS, and web servers that modules ask."""
 
 import datetime
 import ipaddress
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -51,3 +53,84 @@ class Ca:
 def make_ca(tmp_path: Path) -> Callable[[str], Ca]:
     """Makes certificate authorities by name."""
     return lambda name: Ca(tmp_path, name)
+
+
+class Web(ThreadingHTTPServer):
+    """A web server on loopback. `answers` maps paths to what is done; all that is asked is noted in `asked`."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Asked)
+        self.answers: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {}
+        self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.ended = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def says(self, path: str, body: bytes, status: int = 200, **headers: str) -> None:
+        """Answer a path with this."""
+        lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        head = "\r\n".join([f"HTTP/1.1 {status} Word", f"Content-Length: {len(body)}", *lines, "", ""])
+        self.sends(path, head.encode() + body)
+
+    def sends(self, path: str, raw: bytes) -> None:
+        """Answer a path with exactly these bytes."""
+        self.answers[path] = lambda asked: _send(asked, raw)
+
+    def drips(self, path: str, before: bytes) -> None:
+        """Answer a path with these bytes, and then with one byte at a time for ever."""
+
+        def answer(asked: BaseHTTPRequestHandler) -> None:
+            _send(asked, before)
+            while not self.ended.wait(0.02):
+                _send(asked, b"x")
+
+        self.answers[path] = answer
+
+    def handle_error(self, *_: object) -> None:
+        """Clients that have gone are what some tests are about."""
+
+
+class _Asked(BaseHTTPRequestHandler):
+    server: Web
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.server.asked.append((self.command, self.path, dict(self.headers.items()), body))
+        self.server.answers[self.path](self)
+        self.close_connection = True
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_OPTIONS = do_PATCH = _answer  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def _send(asked: BaseHTTPRequestHandler, raw: bytes) -> None:
+    asked.wfile.write(raw)
+    asked.wfile.flush()
+
+
+@pytest.fixture
+def new_web() -> Iterator[Callable[[], Web]]:
+    """Starts web servers."""
+    started: list[Web] = []
+
+    def start() -> Web:
+        web = Web()
+        started.append(web)
+        threading.Thread(target=web.serve_forever, args=(0.02,), daemon=True).start()
+        return web
+
+    yield start
+    for web in started:
+        web.ended.set()
+        web.shutdown()
+        web.server_close()
+
+
+@pytest.fixture
+def web(new_web: Callable[[], Web]) -> Web:
+    """A web server."""
+    return new_web()
