@@ -14,7 +14,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from edgelab.discovery.handlers.http.fetch import FetchError, check_url, fetch, open_session
+from edgelab.discovery.handlers.http.fetch import FetchError, check_url, fetch_body, open_session
 from edgelab.discovery.handlers.http.listing import NotAListError, read_listing
 from edgelab.discovery.sdk import Device, Properties, handler
 
@@ -44,7 +44,7 @@ async def discover(details: HttpDetails, _properties: Properties) -> AsyncIterat
     async with open_session() as session:
         while True:
             try:
-                listing = read_listing(await fetch(session, details.url))
+                listing = read_listing(await fetch_body(session, details.url))
             except (FetchError, NotAListError) as error:
                 complaints.failed(str(error))
             else:
