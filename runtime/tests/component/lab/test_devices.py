@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from edgelab.cli.main import main
 from edgelab.core.errors import LabError
 from edgelab.lab.devices.fleet import Fleet, Wanted
+from edgelab.lab.devices.sensor import Sensor
 from edgelab.lab.devices.server import serve_discovery
 from edgelab.service.status import ask
 
@@ -185,7 +187,7 @@ async def test_what_was_set_and_the_ports_survive_a_restart(tmp_path: Path) -> N
 
 
 async def test_foreign_devices_are_listed_with_path_and_host_of_ours_as_asked(tmp_path: Path) -> None:
-    wanted = {"path": "/value", "advertise": "localhost", "foreign": ["http://10.0.0.7/"]}
+    wanted = {"behaviour": partial(Sensor, path="/value"), "advertise": "localhost", "foreign": ["http://10.0.0.7/"]}
     async with running(tmp_path / "devices.json", [0], **wanted) as made:
         ours, foreign = await made.listed()
         assert ours.startswith("http://localhost:")

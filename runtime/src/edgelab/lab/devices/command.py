@@ -1,11 +1,11 @@
-"""`edgelab devices`: `http` runs mock HTTP devices, `set` changes one while they run."""
+"""`edgelab devices`: `http` runs mock HTTP devices, `cameras` virtual cameras, `set` changes one while they run."""
 
 import argparse
 import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ from typing import Any
 import yaml
 
 from edgelab.core.errors import LabError
+from edgelab.lab.devices.device import Behaviour
 from edgelab.lab.devices.fleet import Fleet, Wanted
 from edgelab.lab.devices.model import is_port
+from edgelab.lab.devices.sensor import Sensor
 from edgelab.lab.devices.server import serve_discovery
 from edgelab.service.run import run_service
 from edgelab.service.status import ask, serve_status
@@ -25,21 +27,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `edgelab devices`."""
     kinds = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     _add_http(kinds.add_parser("http", help="run HTTP devices that publish changing values"))
+    _add_cameras(kinds.add_parser("cameras", help="run network cameras that show moving pictures"))
     _add_set(kinds.add_parser("set", help="plug, unplug or otherwise change a device that runs"))
 
 
 def _add_http(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--path", type=_path, default="/", help="path of the value on each device (default: /)")
+    _add_fleet(parser, "devices")
+
+
+def _add_cameras(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--size", type=_size, default=(640, 480), metavar="WxH", help="of the pictures, in pixels (default: 640x480)")
+    add("--fps", type=_rate, default=10, metavar="N", help="pictures a second (default: 10)")
+    _add_fleet(parser, "cameras")
+
+
+def _add_fleet(parser: argparse.ArgumentParser, name: str) -> None:
     add = parser.add_argument
     add("--state", type=Path, required=True, metavar="FILE", help="remembers what was set, and ports that were chosen")
     add("--discovery-port", type=_port_or_zero, required=True, metavar="PORT", help="where devices are listed and set")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--ports", type=_ports, metavar="PORT,...", help="one device on each of these ports")
     which.add_argument("--count", type=_count, metavar="N", help="that many devices, on free ports that are kept")
-    add("--path", type=_path, default="/", help="path of the value on each device (default: /)")
     add("--listen", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default: 127.0.0.1)")
     add("--advertise", metavar="HOST", help="host in the devices' URLs (default: the address)")
     add("--device", action="append", default=[], metavar="URL", help="list this device, too; may be repeated")
-    _add_run(parser)
+    _add_run(parser, name)
     add("--verbose", action="store_true", help="log more")
 
 
@@ -52,25 +66,33 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="plugged=yes|no, failing=yes|no, delay_seconds=NUMBER, value=NUMBER|null (null: its own curve)",
     )
-    _add_run(parser)
+    _add_run(parser, "devices")
 
 
-def _add_run(parser: argparse.ArgumentParser) -> None:
+def _add_run(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="the lab's run directory")
-    parser.add_argument("--name", default="devices", help="name of the status socket in it (default: devices)")
+    parser.add_argument("--name", default=name, help=f"name of the status socket in it (default: {name})")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the devices until told to end, or change one; returns the exit status."""
     if arguments.what == "set":
         return _set(arguments)
-    return run_service(partial(_serve, arguments), verbose=arguments.verbose)
+    behaviour = _camera(arguments) if arguments.what == "cameras" else partial(Sensor, path=arguments.path)
+    return run_service(partial(_serve, arguments, behaviour), verbose=arguments.verbose)
 
 
-async def _serve(arguments: argparse.Namespace) -> None:
+def _camera(arguments: argparse.Namespace) -> Callable[[int], Behaviour]:
+    # Pillow takes 15 MB of memory, which HTTP devices do without.
+    from edgelab.lab.cameras.camera import camera  # noqa: PLC0415
+
+    return partial(camera, size=arguments.size, frames_per_second=arguments.fps)
+
+
+async def _serve(arguments: argparse.Namespace, behaviour: Callable[[int], Behaviour]) -> None:
     host = arguments.advertise or arguments.listen
     ports = arguments.ports or [0] * arguments.count
-    fleet = Fleet(Wanted(ports, arguments.listen, host, arguments.path, arguments.device), arguments.state)
+    fleet = Fleet(Wanted(ports, arguments.listen, host, arguments.device, behaviour), arguments.state)
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(fleet)
         port = await stack.enter_async_context(serve_discovery(fleet, arguments.listen, arguments.discovery_port))
@@ -141,3 +163,17 @@ def _path(text: str) -> str:
     if not text.startswith("/"):
         raise argparse.ArgumentTypeError(f"{text!r} does not begin with /")
     return text
+
+
+def _size(text: str) -> tuple[int, int]:
+    words = text.split("x")
+    width, height = map(int, words) if len(words) == 2 and all(word.isdecimal() for word in words) else (0, 0)
+    if width % 8 or height % 8 or not (320 <= width <= 1920 and 240 <= height <= 1080):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size from 320x240 to 1920x1080 in steps of 8")
+    return width, height
+
+
+def _rate(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 60:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 60")
+    return int(text)

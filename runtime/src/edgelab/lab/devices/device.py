@@ -2,28 +2,43 @@
 
 import asyncio
 import errno
-import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from aiohttp import web
 
 from edgelab.core.errors import LabError
-from edgelab.lab.devices.model import Kept, Setting
-from edgelab.lab.devices.waveform import measured
+from edgelab.lab.devices.model import Kept, Setting, changed
 from edgelab.service.web import in_url
 
 _END_SECONDS = 0.05
 """How long answers may go on when a device is unplugged; for aiohttp, 0 is for ever."""
 
 
-class MockDevice:
-    """`GET PATH` answers with the value, two decimals and a newline; clock: seconds since 1970."""
+class Behaviour(Protocol):
+    """What a device is for: what it answers while it is there and does not fail."""
 
-    def __init__(self, number: int, listen: str, path: str, kept: Kept, *, clock: Callable[[], float] = time.time):
-        self.name = str(number)
-        self.port, self.setting = kept.port, kept.setting
-        self._number, self._listen, self._path, self._clock = number, listen, path, clock
+    @property
+    def paths(self) -> Sequence[str]:
+        """Where it answers; the first is in its URL."""
+
+    @property
+    def settable(self) -> Sequence[str]:
+        """The fields of Setting that mean something to it."""
+
+    def told(self, setting: Setting, /) -> Mapping[str, Any]:
+        """What the control and the status tell of it beside what they tell of every device."""
+
+    async def answer(self, request: web.BaseRequest, setting: Callable[[], Setting], /) -> web.StreamResponse:
+        """Answer to GET or HEAD on one of the paths; setting: what is set at the moment of the call."""
+
+
+class MockDevice:
+    """A device that behaves as given on a port that can be closed and opened again."""
+
+    def __init__(self, name: str, listen: str, kept: Kept, behaviour: Behaviour) -> None:
+        self.name, self.port, self.setting = name, kept.port, kept.setting
+        self._listen, self._behaviour = listen, behaviour
         self._runner: web.ServerRunner | None = None
 
     @property
@@ -31,15 +46,9 @@ class MockDevice:
         """What is to survive a restart."""
         return Kept(self.port, self.setting)
 
-    @property
-    def value(self) -> float:
-        """What the device says now."""
-        fixed = self.setting.value
-        return measured(self._number, self._clock()) if fixed is None else fixed
-
     def url(self, host: str) -> str:
         """Where the device is read by those who know this machine as host."""
-        return f"http://{in_url(host)}:{self.port}{self._path}"
+        return f"http://{in_url(host)}:{self.port}{self._behaviour.paths[0]}"
 
     def told(self, host: str) -> dict[str, Any]:
         """The device as the control and the status tell it."""
@@ -50,9 +59,12 @@ class MockDevice:
             "plugged": setting.plugged,
             "delay_seconds": setting.delay_seconds,
             "failing": setting.failing,
-            "value": self.value,
-            "fixed": setting.value is not None,
+            **self._behaviour.told(setting),
         }
+
+    async def change(self, changes: object) -> None:
+        """Set some of what can be set; raises ValueError with the reason, or LabError as `become` does."""
+        await self.become(changed(self.setting, changes, self._behaviour.settable))
 
     async def become(self, setting: Setting) -> None:
         """Behave so from now on; raises LabError, and stays as it was, when the port cannot be opened."""
@@ -80,14 +92,14 @@ class MockDevice:
             await runner.cleanup()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.path != self._path:
-            return web.Response(status=404, text=f"The value is at {self._path}\n")
+        if request.path not in self._behaviour.paths:
+            return web.Response(status=404, text=f"There is {' and '.join(self._behaviour.paths)}\n")
         if request.method not in ("GET", "HEAD"):
             return web.Response(status=405, text="A device is only read\n", headers={"Allow": "GET, HEAD"})
         await asyncio.sleep(self.setting.delay_seconds)
         if self.setting.failing:
             return web.Response(status=503, text="The device is failing\n")
-        return web.Response(text=f"{self.value:.2f}\n")
+        return await self._behaviour.answer(request, lambda: self.setting)
 
 
 def cannot_listen(address: str, port: int, what: str, error: OSError) -> LabError:

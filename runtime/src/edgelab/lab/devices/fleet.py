@@ -1,14 +1,15 @@
 """All mock devices of one process: which there are, which are plugged, and the file that remembers it."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgelab.core.errors import LabError
-from edgelab.lab.devices.device import MockDevice
-from edgelab.lab.devices.model import Kept, Setting, changed, from_text, to_text
+from edgelab.lab.devices.device import Behaviour, MockDevice
+from edgelab.lab.devices.model import Kept, Setting, from_text, to_text
+from edgelab.lab.devices.sensor import Sensor
 from edgelab.service.files import write_whole
 
 
@@ -16,14 +17,15 @@ from edgelab.service.files import write_whole
 class Wanted:
     """Which devices there are to be; a port of 0 is chosen by the kernel at first and kept from then on.
 
-    advertise: the host in the devices' URLs; foreign: URLs of devices that are somebody else's.
+    advertise: the host in the devices' URLs; foreign: URLs of devices that are somebody else's; behaviour: makes what
+    a device is for, by its number from 1.
     """
 
     ports: Sequence[int]
     listen: str = "127.0.0.1"
     advertise: str = "127.0.0.1"
-    path: str = "/"
     foreign: Sequence[str] = ()
+    behaviour: Callable[[int], Behaviour] = Sensor
 
 
 class Fleet:
@@ -34,9 +36,9 @@ class Fleet:
         self._changing = asyncio.Lock()
         kept = read_state(state)
         self._devices = {
-            device.name: device
+            name: MockDevice(name, wanted.listen, _start(kept.get(name), port), wanted.behaviour(number))
             for number, port in enumerate(wanted.ports, start=1)
-            for device in [MockDevice(number, wanted.listen, wanted.path, _start(kept.get(str(number)), port))]
+            for name in [str(number)]
         }
 
     async def __aenter__(self) -> "Fleet":
@@ -70,7 +72,7 @@ class Fleet:
         """
         device = self._devices[name]
         async with self._changing:
-            await device.become(changed(device.setting, changes))
+            await device.change(changes)
             self._remember()
         return device.told(self._wanted.advertise)
 

@@ -1,7 +1,7 @@
 """What is known of a mock device: what a user has set, and how that is kept in a file. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -29,13 +29,16 @@ class Kept:
     setting: Setting
 
 
-def changed(setting: Setting, changes: object) -> Setting:
+FIELDS = tuple(field.name for field in fields(Setting))
+
+
+def changed(setting: Setting, changes: object, settable: Collection[str] = FIELDS) -> Setting:
     """The setting with some fields replaced; raises ValueError with the reason for what is no setting."""
-    known = ", ".join(field.name for field in fields(Setting))
+    known = ", ".join(settable)
     if not isinstance(changes, Mapping) or not changes:
         raise ValueError(f"Give a JSON object with some of {known}")
     for key, value in changes.items():
-        reason = f"not one of {known}" if key not in known.split(", ") else _objection(key, value)
+        reason = f"not one of {known}" if key not in settable else _objection(key, value)
         if reason:
             raise ValueError(f"{key}: {reason}")
     return replace(setting, **changes)

@@ -2,7 +2,7 @@
 
 `GET /discovery`      URLs of the devices that are there, one a line
 `GET /devices`        every mock device as JSON, with what is set of it
-`PATCH /devices/NAME` sets some of plugged, delay_seconds, failing and value; 400 with the reason for anything else
+`PATCH /devices/NAME` sets some of plugged, delay_seconds, failing, value (no camera has one); 400 for anything else
 
 The list is for everybody who reaches the port. The control is for programs of this machine: it refuses other machines
 (such as Pods, where this listens on the gateway of a cluster's network) and pages of other sites.
