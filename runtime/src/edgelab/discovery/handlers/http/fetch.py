@@ -39,7 +39,7 @@ def check_url(url: str) -> None:
 
 
 def open_session(patience: Patience = Patience()) -> ClientSession:
-    """A session for `fetch_body`; each question has its own connection, so that a restarted service does not look broken."""
+    """A session for `fetch_body`; each question has its own connection: a restarted service does not look broken."""
     timeout = ClientTimeout(total=patience.total, sock_connect=patience.connect, sock_read=patience.read)
     return ClientSession(
         timeout=timeout,
@@ -60,7 +60,8 @@ async def fetch_body(session: ClientSession, url: str) -> bytes:
                     return await _body(response)
                 asked = _redirected(asked, response)
     except TimeoutError as error:
-        raise FetchError(f"it does not answer in time ({str(error) or f"not within {session.timeout.total:g} s"})") from error
+        how = str(error) or f"not within {session.timeout.total:g} s"
+        raise FetchError(f"it does not answer in time ({how})") from error
     except (ClientError, OSError, ValueError) as error:
         raise FetchError(str(error) or type(error).__name__) from error
     raise FetchError(f"it redirects more than {MOST_REDIRECTS} times")
