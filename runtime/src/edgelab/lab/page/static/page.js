@@ -32,7 +32,7 @@ function make(tag, className, text) {
 }
 
 const now = () => Date.now() / 1000 + ahead;
-const title = (row) => (row.device ? `Device ${row.device}` : row.url ? "Device of others" : row.instance);
+const title = (row) => (row.device ? `Device ${row.device}` : row.url ? "Other device" : row.instance);
 
 function ago(seconds) {
   const whole = Math.max(0, Math.round(seconds));
@@ -62,9 +62,10 @@ function drawPast(row, element) {
   set(spark.querySelector(".area"), "d", areas.join(""));
   const end = points.at(-1);
   set(spark.querySelector(".end"), "d", end ? `M${x(end[0])} ${y(end[1])}h.01` : "");
-  const range = points.length ? `${low.toFixed(2)} to ${high.toFixed(2)}` : "";
-  write(element.querySelector(".range"), range);
-  set(spark, "aria-label", range ? `Values of the last 5 minutes, ${range}` : "No values in the last 5 minutes");
+  write(element.querySelector(".high"), points.length ? high.toFixed(2) : "");
+  write(element.querySelector(".low"), high > low ? low.toFixed(2) : "");
+  const range = points.length ? `from ${low.toFixed(2)} to ${high.toFixed(2)}` : "none";
+  set(spark, "aria-label", `Values of the last 5 minutes: ${range}`);
   spark.toggleAttribute("hidden", !points.length);
 }
 
@@ -72,8 +73,8 @@ function drawSlots(slots, element) {
   const used = slots ? Object.entries(slots.used) : [];
   const busy = used.reduce((sum, [, count]) => sum + count, 0);
   const marks = slots ? [...Array(busy).fill("used"), ...Array(slots.free).fill("free")].slice(0, 20) : [];
-  const nodes = used.map(([node, count]) => (used.length > 1 ? `${count} by ${node}` : `by ${node}`)).join(", ");
-  const words = !slots ? "" : `${busy} of ${busy + slots.free} used${nodes && ` ${nodes}`}`;
+  const users = used.map(([node, count]) => (count > 1 ? `${node} ×${count}` : node));
+  const words = slots ? [...users, `${slots.free} free`].join(", ") : "";
   if (element.textContent === words && element.children.length === marks.length + 1) return;
   element.replaceChildren(...marks.map((kind) => make("i", kind)), make("span", "", words));
 }

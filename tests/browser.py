@@ -1,0 +1,76 @@
+"""A headless Chromium for tests that look at pages, driven by Debian's chromedriver.
+
+Root has both installed where they lack; for others the tests are skipped, and say what to install.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+
+from packages import have
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+Driver = webdriver.Chrome
+
+_PACKAGES = {"chromium": "chromium", "chromedriver": "chromium-driver"}
+
+
+def lacking() -> str:
+    """The reason to skip tests in a browser; empty when there is one, which root has installed by this call."""
+    try:
+        have(_PACKAGES)
+    except RuntimeError as error:
+        if os.getuid() == 0:
+            raise
+        return str(error)
+    return ""
+
+
+@contextlib.contextmanager
+def chromium(width: int = 1400, height: int = 1000, *, scheme: str = "light") -> Iterator[Driver]:
+    """A browser for the block; scheme: `light` or `dark`, what the user prefers."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = _program("chromium")
+    for argument in ("--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
+        options.add_argument(argument)
+    if os.getuid() == 0:
+        options.add_argument("--no-sandbox")
+    driver = webdriver.Chrome(options=options, service=Service(_program("chromedriver")))
+    try:
+        resize(driver, width, height)
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        yield driver
+    finally:
+        driver.quit()
+
+
+def resize(driver: Driver, width: int, height: int) -> None:
+    """Give the page this size; a window could not be made as narrow as a telephone."""
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def all_of(driver: Driver | WebElement, selector: str) -> list[WebElement]:
+    """The elements that a CSS selector finds."""
+    return driver.find_elements(By.CSS_SELECTOR, selector)
+
+
+def one_of(driver: Driver | WebElement, selector: str) -> WebElement:
+    """The first of them; raises when there is none."""
+    return driver.find_element(By.CSS_SELECTOR, selector)
+
+
+def errors_of(driver: Driver) -> list[str]:
+    """What the browser complained of since the last call: failed scripts, refused resources, ..."""
+    return [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    assert found, f"{name} is not installed"
+    return found
