@@ -8,7 +8,6 @@ from edgelab.discovery.handlers.http.fetch import proxy_for
 from edgelab.discovery.handlers.http.listing import Listing, NotAListError, read_listing
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from yarl import URL
 
 A, B = "http://127.0.0.1:9001/", "https://b.example/path?q=1"
 
@@ -119,4 +118,4 @@ def test_no_proxy_stands_between_a_machine_and_itself(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", "http://proxy:3128")
     monkeypatch.setenv("no_proxy", "inside.example")
-    assert proxy_for(URL(url)) == proxy
+    assert proxy_for(url) == proxy

@@ -2,10 +2,12 @@
 
 import ipaddress
 from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
-from yarl import URL
+
+from edgelab.discovery.handlers.http.listing import is_endpoint
 
 LARGEST_BODY = 1024 * 1024
 MOST_REDIRECTS = 5
@@ -28,13 +30,9 @@ class Patience:
 
 def check_url(url: str) -> None:
     """Raise ValueError for what is no URL of a service."""
-    try:
-        parsed = URL(url)
-    except ValueError as error:
-        raise ValueError(f"url is {url!r}: {error}") from error
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    if not is_endpoint(url):
         raise ValueError(f"url is {url!r}; an http or https URL is wanted, such as http://discovery:9999/discovery")
-    if parsed.user or parsed.password:
+    if "@" in urlsplit(url).netloc:
         raise ValueError("url has a user name or password in it, which everybody could read; leave it out")
 
 
@@ -52,7 +50,7 @@ def open_session(patience: Patience = Patience()) -> ClientSession:
 
 async def fetch_body(session: ClientSession, url: str) -> bytes:
     """The body of the answer to GET. Raises FetchError."""
-    asked = URL(url)
+    asked = url
     try:
         for _hop in range(MOST_REDIRECTS + 1):
             async with session.get(asked, allow_redirects=False, proxy=proxy_for(asked)) as response:
@@ -67,12 +65,13 @@ async def fetch_body(session: ClientSession, url: str) -> bytes:
     raise FetchError(f"it redirects more than {MOST_REDIRECTS} times")
 
 
-def proxy_for(url: URL) -> str | None:
+def proxy_for(url: str) -> str | None:
     """The environment's proxy for a URL; none for this machine, where a proxy could only be wrong."""
-    proxies, host = getproxies(), url.host or ""
+    proxies, parts = getproxies(), urlsplit(url)
+    host = parts.hostname or ""
     if _is_loopback(host) or proxy_bypass(host, proxies):
         return None
-    return proxies.get(url.scheme)
+    return proxies.get(parts.scheme)
 
 
 def _is_loopback(host: str) -> bool:
@@ -84,12 +83,17 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _redirected(asked: URL, response: ClientResponse) -> URL:
+def _redirected(asked: str, response: ClientResponse) -> str:
     location = response.headers.get("Location", "")
-    target = asked.join(URL(location))
-    if not location or target.scheme not in ("http", "https") or target.origin() != asked.origin():
+    target = urljoin(asked, location)
+    if not location or not is_endpoint(target) or _origin(target) != _origin(asked):
         raise FetchError(f"it redirects to {location or 'nowhere'!r}, which is another server and is not followed")
     return target
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
 
 
 async def _body(response: ClientResponse) -> bytes:
