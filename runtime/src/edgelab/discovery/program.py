@@ -111,6 +111,7 @@ def _reached_by(listen: Address, pod: str) -> str:
 
 
 async def _serve(handler: Handler[Any], shared: bool, place: Place) -> None:
+    _make(place.directory)
     listener = bind(place.listen.host, place.listen.port) if place.listen else None
     endpoint = (
         Address(place.reached_by, listener.getsockname()[1]) if listener else place.directory / f"{handler.name}.sock"
@@ -122,6 +123,17 @@ async def _serve(handler: Handler[Any], shared: bool, place: Place) -> None:
             answer = functools.partial(_status, handler.name, served)
             await stack.enter_async_context(serve_status(place.status, {"status": answer}))
         await asyncio.Event().wait()
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabError(
+            attempted=f"Make the directory {directory}, in which handlers and the agent meet",
+            seen=str(error),
+            remedy="Give the run directory of a lab of yours by --run DIR",
+        ) from error
 
 
 async def _status(name: str, served: ServedHandler, _request: Mapping[str, Any]) -> Mapping[str, Any]:

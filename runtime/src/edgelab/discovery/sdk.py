@@ -26,6 +26,9 @@ The generator runs once for each Configuration that asks, and is closed when tha
 set it yields is complete: what is not in it is gone. It yields as soon as it knows, an empty set included; a set that
 equals the one before is not sent. When it ends, its last set stands. It raises InvalidDetailsError for details that it
 cannot use, and LabError when it cannot serve them now; any other exception is told to the agent with file and line.
+
+`edgelab handler run FILE.py` tries a handler, `edgelab.discovery.testing` helps to test it, and `edgelab handler new`
+writes one with tests and an image.
 """
 
 from edgelab.core.errors import LabError

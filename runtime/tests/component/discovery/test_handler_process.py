@@ -91,6 +91,14 @@ async def test_an_address_of_another_machine_is_told(run_dir: Path, handler: Sta
     assert "Listen on 192.0.2.1, port 9000. Cannot assign requested address" in log.splitlines()[-1]
 
 
+async def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path, handler: Start) -> None:
+    (tmp_path / "file").touch()
+    process = handler("serve", "http", "--run", tmp_path / "file")
+    _output, log = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
+    assert process.returncode == 1
+    assert "in which handlers and the agent meet. [Errno 20] Not a directory" in log.splitlines()[-1]
+
+
 FINE = """
 from edgelab.discovery.sdk import Device, handler
 @handler("own", shared=True)

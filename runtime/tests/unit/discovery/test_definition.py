@@ -1,6 +1,8 @@
 """What makes a handler, and what its author is told when something is wrong with it."""
 
 import asyncio
+import re
+import textwrap
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +11,10 @@ from typing import Any
 import pytest
 from edgelab.core.errors import LabError
 from edgelab.core.model import Device
+from edgelab.discovery import sdk
 from edgelab.discovery.definition import Handler, Properties, check_devices, handler
 from edgelab.discovery.handler import InvalidDetailsError
+from edgelab.discovery.loading import find_handler
 from edgelab.discovery.testing import first, observe
 
 HERE = Path(__file__)
@@ -172,3 +176,14 @@ def test_a_name_that_cannot_be_part_of_a_path_is_refused(name: str) -> None:
 
 def test_a_handler_is_a_value() -> None:
     assert named == Handler("named", True, Details, named.discover)
+
+
+async def test_the_example_in_the_sdk_is_a_handler(tmp_path: Path) -> None:
+    example = textwrap.dedent(re.search(r"(    import asyncio.*\n\n.*main\(HANDLER\)\)\n)", sdk.__doc__, re.DOTALL)[1])
+    file = tmp_path / "example.py"
+    file.write_text(example)
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "devices" / "one").touch()
+    assert len([line for line in example.splitlines() if line]) <= 20
+    (device,) = await first(find_handler(str(file)), f"directory: {tmp_path}/devices")
+    assert device == Device("one", {"FILE": f"{tmp_path}/devices/one"})

@@ -1,11 +1,14 @@
 """`edgelab handler new`: names, and what is written where."""
 
+import zipfile
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 import yaml
 from edgelab.core.errors import LabError
 from edgelab.discovery.scaffold import make_project, render
+from flit_core.wheel import make_wheel_in
 
 
 @pytest.mark.parametrize(
@@ -55,3 +58,10 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(LabError, match="Not a directory"):
         make_project("greenhouse", tmp_path / "file" / "project")
+
+
+def test_templates_are_in_the_wheel(tmp_path: Path) -> None:
+    name = make_wheel_in(Path(__file__).parents[3] / "pyproject.toml", tmp_path).file.name
+    packed = {Path(member).name for member in zipfile.ZipFile(tmp_path / name).namelist() if "/templates/" in member}
+    there = {path.name for path in (files("edgelab.discovery") / "templates").iterdir()}
+    assert packed == there
