@@ -10,13 +10,14 @@ from pathlib import Path
 import wasmtime
 
 from edgelab.node.images.errors import COMPILER_REFUSED
+from edgelab.node.outbound import hostcalls
 from edgelab.service.files import write_whole
 
-_WASI = "wasi_snapshot_preview1"
+_OFFERED = ("wasi_snapshot_preview1", hostcalls.MODULE)
 
 
 def compile_module(content: bytes) -> bytes:
-    """Compile a module that can run here: a core module, a command, with imports of WASI preview 1 alone.
+    """Compile a module that can run here: a core module, a command, with imports of WASI preview 1 and Krustlet's HTTP.
 
     Raises ValueError saying what it is instead.
     """
@@ -35,9 +36,9 @@ def compile_module(content: bytes) -> bytes:
 def _check(module: wasmtime.Module) -> None:
     if not any(export.name == "_start" and isinstance(export.type, wasmtime.FuncType) for export in module.exports):
         raise ValueError("it exports no function _start: it is a library, not a command")
-    foreign = sorted({str(imported.module) for imported in module.imports} - {_WASI})
+    foreign = sorted({str(imported.module) for imported in module.imports} - set(_OFFERED))
     if foreign:
-        raise ValueError(f"it imports from {', '.join(foreign)}; this node offers {_WASI} only")
+        raise ValueError(f"it imports from {', '.join(foreign)}; this node offers {' and '.join(_OFFERED)} only")
 
 
 def main(source: Path, target: Path) -> int:
