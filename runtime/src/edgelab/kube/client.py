@@ -32,18 +32,19 @@ def connect(kubeconfig: Path | None, *, transport: httpx2.AsyncBaseTransport | N
     transport: what connects in place of the kubeconfig's CA and certificates, if any.
     Raises LabError when the file cannot be read or has no usable context, or when this is no Pod.
     """
-    config = _of_service_account() if kubeconfig is None else _of_file(kubeconfig)
+    config = _of_service_account() if kubeconfig is None else read_kubeconfig(kubeconfig)
     return AsyncClient(config, trust_env=False, timeout=httpx2.Timeout(30), transport=transport)
 
 
 def server_url(kubeconfig: Path) -> str:
     """The URL of the API server of a kubeconfig's current context. Raises LabError as connect does."""
-    config = _of_file(kubeconfig)
+    config = read_kubeconfig(kubeconfig)
     assert config is not None
     return config.cluster.server
 
 
-def _of_file(kubeconfig: Path) -> SingleConfig | None:
+def read_kubeconfig(kubeconfig: Path) -> SingleConfig | None:
+    """The current context of a kubeconfig; raises LabError when the file cannot be read or has no usable context."""
     try:
         return KubeConfig.from_file(kubeconfig).get()
     except Exception as error:  # lightkube lets errors of three libraries through here

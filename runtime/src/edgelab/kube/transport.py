@@ -4,8 +4,9 @@ import asyncio
 from pathlib import Path
 
 import httpx2
-from lightkube import KubeConfig
 from lightkube.config.client_adapter import verify_cluster
+
+from edgelab.kube.client import read_kubeconfig
 
 
 class RenewableTransport(httpx2.AsyncBaseTransport):
@@ -21,7 +22,7 @@ class RenewableTransport(httpx2.AsyncBaseTransport):
         self._former: list[httpx2.AsyncHTTPTransport] = []
 
     def _make(self) -> httpx2.AsyncHTTPTransport:
-        config = KubeConfig.from_file(self._kubeconfig).get()
+        config = read_kubeconfig(self._kubeconfig)
         assert config
         assert config.user
         context = verify_cluster(config.cluster, config.user, config.abs_file, trust_env=False)
