@@ -5,14 +5,11 @@ dataclasses, `tuple[T, ...]` or `Sequence[T]`, `Mapping[str, T]` and `T | None`.
 snake_case in the dataclass. Bare text instead of a mapping is the first field, where that is text and the only one that
 has no default. A ValueError of `__post_init__` is told as it is: there a dataclass checks what types cannot say.
 
-YAML is read as version 1.2 has it, and as Akri's handlers do: `yes` and `on` are text, and nothing is guessed about
-dates. JSON is YAML. Text is never made of a number, nor a number of text; a key that is not known or given twice is an
-error. Nothing but InvalidDetailsError is raised for what a Configuration says.
+A key that is not known is an error, as is all that `edgelab.discovery.nodes` refuses. Nothing but InvalidDetailsError
+is raised for what a Configuration says.
 """
 
 import dataclasses
-import math
-import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -22,19 +19,23 @@ from typing import Any, TypeVar
 import yaml
 
 from edgelab.discovery.handler import InvalidDetailsError
+from edgelab.discovery.nodes import (
+    ROOT,
+    Node,
+    check_tag,
+    choice,
+    compose,
+    is_null,
+    items_of,
+    number,
+    plain,
+    text_of,
+    truth,
+    whole_number,
+    wrong,
+)
 
 D = TypeVar("D")
-
-Node = yaml.Node | None
-
-ROOT = "discoveryDetails"
-
-_NULL = re.compile(r"~|null|Null|NULL|")
-_BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
-_INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
-_FLOAT = re.compile(r"[-+]?([0-9]{1,300}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,4})?")
-_NUMBER = re.compile(rf"{_FLOAT.pattern}|[-+]?[0-9][0-9]*|0o[0-7]+|0x[0-9a-fA-F]+|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")}
 
 
 def read_details(text: str, kind: type[D]) -> D:
@@ -44,7 +45,19 @@ def read_details(text: str, kind: type[D]) -> D:
     """
     if kind is str:
         return typing.cast("D", text)
-    return typing.cast("D", _value(_compose(text), kind, ROOT))
+    return typing.cast("D", _value(compose(text), kind, ROOT))
+
+
+def read_any(text: str) -> Any:
+    """The details of a Configuration as JSON has them, for a handler that checks them itself; None for no details.
+
+    Raises InvalidDetailsError for what is not YAML or has no form in JSON, and for aliases, which can grow to any size.
+    """
+    node = compose(text)
+    for event in yaml.parse(text, Loader=yaml.BaseLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise InvalidDetailsError(f"{ROOT} uses the alias *{event.anchor}; write out what it stands for")
+    return plain(node, ROOT)
 
 
 def check_type(kind: Any) -> None:
@@ -62,51 +75,25 @@ def check_type(kind: Any) -> None:
     check_type(inner)
 
 
-def whole_text(value: str, where: str) -> str:
-    """Text that a message and an environment variable can hold. Raises InvalidDetailsError for NUL and half characters.
-
-    Details written as JSON spell characters beyond the basic plane as two escapes; YAML leaves these two halves.
-    """
-    try:
-        text = value.encode("utf-16", "surrogatepass").decode("utf-16")
-    except UnicodeDecodeError as error:
-        raise InvalidDetailsError(f"{where} has half a surrogate pair") from error
-    if "\0" in text:
-        raise InvalidDetailsError(f"{where} contains NUL, which no environment variable can hold")
-    return text
-
-
-def _compose(text: str) -> Node:
-    try:
-        return yaml.compose(text, Loader=yaml.BaseLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise InvalidDetailsError(f"{ROOT} is not YAML: {place}{error.problem or error.context}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InvalidDetailsError(f"{ROOT} is not YAML: {error}") from error
-
-
 def _value(node: Node, kind: Any, where: str) -> Any:
-    if node is not None and node.tag not in _TAGS:
-        raise InvalidDetailsError(f"{where} has the tag {node.tag}; give it without a tag")
+    check_tag(node, where)
     if kind in _SCALARS:
         return _SCALARS[kind](node, where)
     if dataclasses.is_dataclass(kind):
         return _dataclass(node, typing.cast("type", kind), where)
     if typing.get_origin(kind) is typing.Literal:
-        return _choice(node, typing.get_args(kind), where)
+        return choice(node, typing.get_args(kind), where)
     return _collection(node, kind, where)
 
 
 def _collection(node: Node, kind: Any, where: str) -> Any:
     inner = _inner(kind)
     if _is_optional(kind):
-        return None if _is_null(node) else _value(node, inner, where)
+        return None if is_null(node) else _value(node, inner, where)
     if typing.get_origin(kind) in (Mapping, dict):
-        return {key: _value(value, inner, f"{where}.{key}") for key, value in _items(node, where).items()}
+        return {key: _value(value, inner, f"{where}.{key}") for key, value in items_of(node, where).items()}
     if not isinstance(node, yaml.SequenceNode):
-        raise _wrong(node, where, f"a list of {_plural(inner)}")
+        raise wrong(node, where, f"a list of {_plural(inner)}")
     return tuple(_value(item, inner, f"{where}[{index}]") for index, item in enumerate(node.value))
 
 
@@ -119,7 +106,7 @@ class _Field:
 
 def _dataclass(node: Node, kind: type, where: str) -> Any:
     fields = _fields(kind)
-    given = {bare: node} if (bare := _bare(node, fields)) else _items(node, where, fields)
+    given = {bare: node} if (bare := _bare(node, fields)) else items_of(node, where, fields)
     for key in given:
         if key not in fields:
             raise InvalidDetailsError(f"{where}.{key} is not known here{_suggest(key, fields)}")
@@ -141,71 +128,27 @@ def _fields(kind: Any) -> dict[str, _Field]:
             field.name, kinds[field.name], field.default is missing and field.default_factory is missing
         )
         for field in dataclasses.fields(kind)
+        if field.init
     }
 
 
 def _bare(node: Node, fields: Mapping[str, _Field]) -> str:
     """The key that bare text stands for, or nothing."""
     required = [key for key, field in fields.items() if field.required]
-    if not isinstance(node, yaml.ScalarNode) or _is_null(node) or required != list(fields)[:1]:
+    if not isinstance(node, yaml.ScalarNode) or is_null(node) or required != list(fields)[:1]:
         return ""
     return required[0] if required and fields[required[0]].kind is str else ""
 
 
-def _items(node: Node, where: str, known: Sequence[str] | Mapping[str, Any] = ()) -> dict[str, Node]:
-    wanted = f"a mapping with the keys {', '.join(known)}" if known else "a mapping"
-    if _is_null(node) and known:
-        return {}
-    if not isinstance(node, yaml.MappingNode):
-        raise _wrong(node, where, wanted)
-    items: dict[str, Node] = {}
-    for key, value in node.value:
-        name = _text(key, f"A key of {where}")
-        if name in items:
-            raise InvalidDetailsError(f"{where}.{name} is given twice")
-        items[name] = value
-    return items
-
-
-def _text(node: Node, where: str) -> str:
-    if not isinstance(node, yaml.ScalarNode) or _is_null(node):
-        raise _wrong(node, where, "text")
-    if _is_plain(node, _BOOL) or _is_plain(node, _NUMBER):
-        raise InvalidDetailsError(f"{where} is {_describe(node)}, not text; put it into quotes")
-    return whole_text(node.value, where)
-
-
-def _whole_number(node: Node, where: str) -> int:
-    if not _is_plain(node, _INT):
-        raise _wrong(node, where, "a whole number")
-    return int(typing.cast("yaml.ScalarNode", node).value)
-
-
-def _number(node: Node, where: str) -> float:
-    if not _is_plain(node, _FLOAT) or not math.isfinite(value := float(typing.cast("yaml.ScalarNode", node).value)):
-        raise _wrong(node, where, "a finite number")
-    return value
-
-
-def _truth(node: Node, where: str) -> bool:
-    if not _is_plain(node, _BOOL):
-        raise _wrong(node, where, "true or false")
-    return bool(typing.cast("yaml.ScalarNode", node).value.lower() == "true")
-
-
-def _choice(node: Node, words: Sequence[str], where: str) -> str:
-    if not isinstance(node, yaml.ScalarNode) or node.value not in words:
-        raise _wrong(node, where, f"one of {', '.join(words)}")
-    return str(node.value)
-
-
-_SCALARS: dict[Any, Callable[[Node, str], Any]] = {str: _text, int: _whole_number, float: _number, bool: _truth}
+_SCALARS: dict[Any, Callable[[Node, str], Any]] = {str: text_of, int: whole_number, float: number, bool: truth}
 _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
 def _name(kind: Any) -> str:
     if kind in _NAMES:
         return _NAMES[kind]
+    if _is_optional(kind):
+        return _name(_inner(kind))
     if typing.get_origin(kind) is typing.Literal:
         return f"one of {', '.join(typing.get_args(kind))}"
     if dataclasses.is_dataclass(kind) or typing.get_origin(kind) in (Mapping, dict):
@@ -235,14 +178,6 @@ def _is_optional(kind: Any) -> bool:
     return united and len(arguments) == 2 and types.NoneType in arguments
 
 
-def _is_plain(node: Node, pattern: re.Pattern[str]) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.style is None and bool(pattern.fullmatch(node.value))
-
-
-def _is_null(node: Node) -> bool:
-    return node is None or _is_plain(node, _NULL)
-
-
 def _camel(name: str) -> str:
     head, *rest = name.split("_")
     return head + "".join(word.capitalize() for word in rest)
@@ -251,20 +186,3 @@ def _camel(name: str) -> str:
 def _suggest(key: str, known: Mapping[str, Any]) -> str:
     close = get_close_matches(key, known, 1)
     return f"; {close[0]} is meant, perhaps" if close else f"; known: {', '.join(known) or 'nothing'}"
-
-
-def _wrong(node: Node, where: str, wanted: str) -> InvalidDetailsError:
-    return InvalidDetailsError(f"{where} is {_describe(node)}, not {wanted}")
-
-
-def _describe(node: Node) -> str:
-    if isinstance(node, yaml.MappingNode):
-        return "a mapping"
-    if isinstance(node, yaml.SequenceNode):
-        return "a list"
-    if not isinstance(node, yaml.ScalarNode) or _is_null(node):
-        return "empty"
-    shown = node.value if len(node.value) <= 60 else f"{node.value[:57]}..."
-    if _is_plain(node, _NUMBER):
-        return f"the number {shown}"
-    return f"the truth value {shown}" if _is_plain(node, _BOOL) else f"the text {shown!r}"

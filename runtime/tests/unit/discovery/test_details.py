@@ -42,7 +42,7 @@ class AllOptional:
 @dataclass(frozen=True)
 class TwoRequired:
     first: str
-    second: str
+    second: float | None
 
 
 @pytest.mark.parametrize(
@@ -130,6 +130,12 @@ def test_what_cannot_be_used_is_told(text: str, told: str) -> None:
     with pytest.raises(InvalidDetailsError) as caught:
         read_details(text, Details)
     assert str(caught.value).startswith(told)
+
+
+def test_what_may_be_nothing_has_to_be_given_all_the_same() -> None:
+    with pytest.raises(InvalidDetailsError, match=r"discoveryDetails\.second is missing; a number is wanted"):
+        read_details("first: a", TwoRequired)
+    assert read_details("first: a\nsecond:", TwoRequired) == TwoRequired("a", None)
 
 
 def test_bare_text_is_no_mapping_where_two_things_are_wanted() -> None:
