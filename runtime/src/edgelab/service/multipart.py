@@ -70,14 +70,12 @@ class MjpegReader:
         if not end:
             self._limit(len(self._buffer), _LARGEST_HEADERS, "end of a part's headers")
             return False
-        length = _LENGTH.search(self._buffer, 0, end.end())
+        length = _LENGTH.search(bytes(self._buffer[: end.end()]))
         del self._buffer[: end.end()]
-        self._step = self._read_to_delimiter
-        if length:
-            self._length = int(length[1])
-            self._step = self._read_length
-            if self._length > self._largest:
-                raise NotMjpegError(f"a picture has {self._length} bytes, more than {self._largest}")
+        self._step = self._read_length if length else self._read_to_delimiter
+        self._length = int(length[1]) if length else 0
+        if self._length > self._largest:
+            raise NotMjpegError(f"a picture has {self._length} bytes, more than {self._largest}")
         return True
 
     def _read_length(self) -> bool:

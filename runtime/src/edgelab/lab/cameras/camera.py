@@ -74,7 +74,7 @@ class Camera:
                 async for tick in ticks:
                     async with asyncio.timeout(self._stalled):
                         await response.write(part(self._frame(tick)))
-        except TimeoutError:
+        except (TimeoutError, ConnectionError):
             # A graceful end would wait for the viewer to read.
             if request.transport:
                 request.transport.abort()

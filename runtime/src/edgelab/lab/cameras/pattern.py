@@ -84,7 +84,7 @@ def checkers(size: Size, hue: float) -> Pattern:
 
     def picture(seconds: float) -> Image.Image:
         offset = int(seconds / 4 % 1 * 2 * side)
-        return board.crop((offset, offset // 2, offset + width, offset // 2 + height))
+        return board.crop((offset, offset, offset + width, offset + height))
 
     return picture
 
