@@ -66,6 +66,14 @@ def service() -> Service:
     return Service()
 
 
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine's own proxies do not take part."""
+    for name in ("http_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
 @pytest.fixture
 def warnings(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     """What the handler has warned of, without the service's URL in front."""
@@ -136,9 +144,18 @@ async def test_the_last_list_stands_while_the_service_is_away(service: Service, 
         async with service.up():
             assert await following == [B]
     away, back = warnings()
-    assert "Cannot connect to host 127.0.0.1" in away
-    assert away.endswith("; the last list stands until it answers")
+    assert away == "it cannot be reached: Connection refused; the last list stands until it answers"
     assert back == "it answers again"
+
+
+async def test_a_name_that_nobody_has_is_told(warnings) -> None:
+    async with observe(HANDLER, "http://discovery.invalid/discovery") as sets:
+        following = asyncio.ensure_future(ids(sets))
+        await until(warnings)
+        following.cancel()
+        await asyncio.wait([following])
+    (away,) = warnings()
+    assert away.startswith("it cannot be reached: ")
 
 
 async def slow_to_begin(request: web.Request) -> web.StreamResponse:
@@ -228,16 +245,12 @@ async def test_the_environments_proxy_is_not_asked_for_this_machine(
 ) -> None:
     for name in ("http_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.delenv("NO_PROXY", raising=False)
     async with service.up():
         assert [device.id for device in await first(HANDLER, service.details)] == [A]
 
 
 async def test_the_environments_proxy_is_asked_for_others(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{service.port}")
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.delenv("NO_PROXY", raising=False)
     service.answer = lambda request: web.Response(text=f"http://{request.host}/seen-by-the-proxy")
     async with service.up():
         (device,) = await first(HANDLER, "http://discovery.invalid/list")

@@ -1,11 +1,20 @@
 """Asking a discovery service once, within limits: 10 s, 1 MiB, and redirects that stay with the same server."""
 
 import ipaddress
+import os
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    TCPConnector,
+)
 
 from edgelab.discovery.handlers.http.listing import is_endpoint
 
@@ -60,6 +69,8 @@ async def fetch_body(session: ClientSession, url: str) -> bytes:
     except TimeoutError as error:
         how = str(error) or f"not within {session.timeout.total:g} s"
         raise FetchError(f"it does not answer in time ({how})") from error
+    except ClientConnectorError as error:
+        raise FetchError(f"it cannot be reached: {_reason(error.os_error)}") from error
     except (ClientError, OSError, ValueError) as error:
         raise FetchError(str(error) or type(error).__name__) from error
     raise FetchError(f"it redirects more than {MOST_REDIRECTS} times")
@@ -72,6 +83,12 @@ def proxy_for(url: str) -> str | None:
     if _is_loopback(host) or proxy_bypass(host, proxies):
         return None
     return proxies.get(parts.scheme)
+
+
+def _reason(error: OSError) -> str:
+    # asyncio's own text names the address again; the resolver's errors have numbers below zero.
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else error.strerror or str(error)
 
 
 def _is_loopback(host: str) -> bool:
