@@ -28,6 +28,19 @@ HUGE = '(module (memory (export "memory") 65536) (func (export "_start")))'
 NO_START = '(module (memory (export "memory") 1))'
 
 
+def asking(url: str) -> str:
+    """A module that asks a URL, and ends with the number of the host call's error; 0 when there was an answer."""
+    return f"""(module
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (import "wasi_experimental_http" "req"
+    (func $req (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 64) "GET{url}")
+  (func (export "_start")
+    (call $exit (call $req (i32.const 67) (i32.const {len(url)}) (i32.const 64) (i32.const 3)
+      (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 8) (i32.const 12)))))"""
+
+
 def push(lab: Lab, directory: Path, name: str, source: str, *, layout: str = "krustlet") -> str:
     """Push a module given as WebAssembly text; returns the image to put into a Pod."""
     path = directory / f"{name}.wasm"
@@ -48,13 +61,20 @@ def push_file(lab: Lab, path: Path, name: str, *, layout: str = "krustlet") -> s
     return image
 
 
-def pod(name: str, image: str, *, requests: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
+def pod(
+    name: str,
+    image: str,
+    *,
+    requests: dict[str, str] | None = None,
+    annotations: dict[str, str] | None = None,
+    **spec: Any,
+) -> dict[str, Any]:
     """A Pod for the Wasm node; `requests` are resources of its one container."""
     resources = {"requests": requests, "limits": requests} if requests else {}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "namespace": "default"},
+        "metadata": {"name": name, "namespace": "default", "annotations": annotations or {}},
         "spec": {
             "containers": [{"name": "guest", "image": image, "resources": resources, **spec.pop("container", {})}],
             "nodeSelector": {ARCH: "wasm32-wasi"},

@@ -117,7 +117,7 @@ def test_headers_of_a_response_are_lines() -> None:
 def test_handles_are_not_given_again_at_once() -> None:
     sessions = Sessions(2)
     first, second = sessions.add(Response(200, ())), sessions.add(Response(200, ()))
-    sessions.close(first)
+    sessions.close(second)
     assert len({first, second, sessions.add(Response(200, ()))}) == 3
 
 
