@@ -1,5 +1,6 @@
 """Asking a discovery service once, within limits: 10 s, 1 MiB, and redirects that stay with the same server."""
 
+import asyncio
 import ipaddress
 import os
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class FetchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds for connecting, between two pieces of an answer, and for the whole of it."""
+    """Seconds for connecting, between two pieces of an answer, and for all of it with its redirects."""
 
     connect: float = 5.0
     read: float = 5.0
@@ -61,11 +62,12 @@ async def fetch_body(session: ClientSession, url: str) -> bytes:
     """The body of the answer to GET. Raises FetchError."""
     asked = url
     try:
-        for _hop in range(MOST_REDIRECTS + 1):
-            async with session.get(asked, allow_redirects=False, proxy=proxy_for(asked)) as response:
-                if response.status not in _REDIRECTS:
-                    return await _body(response)
-                asked = _redirected(asked, response)
+        async with asyncio.timeout(session.timeout.total):
+            for _hop in range(MOST_REDIRECTS + 1):
+                async with session.get(asked, allow_redirects=False, proxy=proxy_for(asked)) as response:
+                    if response.status not in _REDIRECTS:
+                        return await _body(response)
+                    asked = _redirected(asked, response)
     except TimeoutError as error:
         how = str(error) or f"not within {session.timeout.total:g} s"
         raise FetchError(f"it does not answer in time ({how})") from error
