@@ -33,22 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bootstrap-kubeconfig", required=True, type=Path, help="kubeconfig with a bootstrap token")
     parser.add_argument("--kubeconfig", required=True, type=Path, help="where to write the node's own kubeconfig")
     parser.add_argument("--client-ca", required=True, type=Path, help="CA of those who may ask for logs")
-    parser.add_argument(
-        "--registry-ca",
-        action="append",
-        default=[],
-        type=_registry_ca,
-        metavar="HOST:PORT=FILE",
-        help="CA of a registry",
-    )
-    parser.add_argument(
-        "--registry-client",
-        action="append",
-        default=[],
-        type=_registry_client,
-        metavar="HOST:PORT=FILE,FILE",
-        help="certificate and key that a registry asks of its clients",
-    )
+    _add_registries(parser)
     parser.add_argument(
         "--device-plugins-dir", type=Path, metavar="DIR", help="where device plugins listen (dp in the run directory)"
     )
@@ -68,6 +53,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where no request of a module may go; this node's own server and the API server are known",
     )
     parser.add_argument("--verbose", action="store_true", help="tell more")
+
+
+def _add_registries(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--registry-ca",
+        action="append",
+        default=[],
+        type=_registry_ca,
+        metavar="HOST:PORT=FILE",
+        help="CA of a registry",
+    )
+    parser.add_argument(
+        "--registry-client",
+        action="append",
+        default=[],
+        type=_registry_client,
+        metavar="HOST:PORT=FILE,FILE",
+        help="certificate and key that a registry asks of its clients",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
