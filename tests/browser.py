@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 from packages import have
 from selenium import webdriver
@@ -67,10 +68,17 @@ def one_of(driver: Driver | WebElement, selector: str) -> WebElement:
 
 def errors_of(driver: Driver) -> list[str]:
     """What the browser complained of since the last call: failed scripts, refused resources, ..."""
-    return [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+    entries: list[dict[str, str]] = driver.get_log("browser")  # type: ignore[no-untyped-call]
+    return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
 
 
 def _program(name: str) -> str:
     found = shutil.which(name)
     assert found, f"{name} is not installed"
     return found
+
+
+def picture(driver: Driver, name: str) -> None:
+    """Keep a picture of the page as NAME.png in the directory $EDGELAB_PICTURES, where that is set."""
+    if directory := os.environ.get("EDGELAB_PICTURES"):
+        driver.save_screenshot(str(Path(directory) / f"{name}.png"))
