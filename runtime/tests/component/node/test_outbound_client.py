@@ -5,11 +5,14 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from edgelab.node.outbound import message
+from edgelab.node.outbound.addresses import plain
 from edgelab.node.outbound.client import LARGEST_BODY, LARGEST_HEADERS, MOST_REDIRECTS, Client
+from edgelab.node.outbound.connection import is_local
 from edgelab.node.outbound.errors import Number, OutboundError
 from edgelab.node.outbound.message import Response
 from edgelab.node.outbound.policy import Policy, Socket, endpoints
@@ -93,6 +96,13 @@ def test_the_labs_own_process_is_not_reached_though_a_device_names_it(web: Any) 
     by = device(web.url, refused=(Socket("127.0.0.1", web.server_port),))
     assert refused(web.url, by).number is Number.NOT_ALLOWED
     assert web.asked == []
+
+
+def test_what_is_this_machines_own() -> None:
+    own = re.findall(r"-- (\S+)\n\s+/32 host LOCAL", Path("/proc/net/fib_trie").read_text())
+    assert "127.0.0.1" in own
+    assert [address for address in (*own, "::1") if not is_local(plain(address))] == []
+    assert [address for address in ("198.51.100.1", "203.0.113.9", "2001:db8::1") if is_local(plain(address))] == []
 
 
 def test_a_name_is_resolved_once(web: Any) -> None:

@@ -1,11 +1,12 @@
 """The options of `edgelab node`."""
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from edgelab.node.command import _options, add_arguments
+from edgelab.node.command import _api_server, _options, add_arguments
 from edgelab.node.outbound.policy import Socket
 
 REQUIRED = {
@@ -53,6 +54,23 @@ def test_registries_ask_for_a_certificate() -> None:
 def test_what_no_module_may_reach() -> None:
     found = parse("--refuse", "127.0.0.1:6443", "--refuse", "[::1]:1", "--refuse", "Api.example:443").refuse
     assert found == [Socket("127.0.0.1", 6443), Socket("::1", 1), Socket("api.example", 443)]
+
+
+@pytest.mark.parametrize(
+    ("server", "listens"),
+    [
+        ("https://127.0.0.1:6443", Socket("127.0.0.1", 6443)),
+        ("https://[fd00::1]:6443/", Socket("fd00::1", 6443)),
+        ("https://API.example/k8s/clusters/c-1", Socket("api.example", 443)),
+    ],
+)
+def test_where_the_api_server_is_stands_in_the_kubeconfig(tmp_path: Path, server: str, listens: Socket) -> None:
+    cluster = {"name": "c", "cluster": {"server": server}}
+    context = {"name": "x", "context": {"cluster": "c", "user": "u"}}
+    user = {"name": "u", "user": {}}
+    whole = {"clusters": [cluster], "contexts": [context], "users": [user], "current-context": "x"}
+    (tmp_path / "kubeconfig").write_text(json.dumps(whole))
+    assert _api_server(tmp_path / "kubeconfig") == listens
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,27 @@ def test_the_labs_own_processes_are_no_devices(url: str) -> None:
     assert reached(url, device(url, refused=())) != []
 
 
+@pytest.mark.parametrize(
+    ("listens", "asked", "is_reached"),
+    [
+        ("192.0.2.5", "192.0.2.5", False),
+        ("192.0.2.5", "127.0.0.1", False),
+        ("192.0.2.5", "2001:db8::5", False),
+        ("127.0.0.1", "192.0.2.5", False),
+        ("192.0.2.5", "192.0.2.6", True),
+        ("192.0.2.6", "192.0.2.5", True),
+        ("192.0.2.6", "127.0.0.1", True),
+    ],
+)
+def test_a_process_of_the_lab_is_reached_by_no_address_of_its_machine(
+    monkeypatch: pytest.MonkeyPatch, listens: str, asked: str, is_reached: bool
+) -> None:
+    own = [ip_address(each) for each in ("127.0.0.1", "192.0.2.5", "2001:db8::5")]
+    monkeypatch.setattr("edgelab.node.outbound.connection.is_local", lambda address: address in own)
+    by = device("http://d.example:9000/", refused=(Socket(listens, 9000),))
+    assert bool(reached("http://d.example:9000/", by, d_example=asked)) == is_reached
+
+
 def test_a_process_of_the_lab_may_be_known_by_name() -> None:
     names = {"api_example": "192.0.2.9", "other_example": "192.0.2.9"}
     by = annotated("http://other.example", "http://192.0.2.9")

@@ -22,6 +22,7 @@ Resolve = Callable[[str], Sequence[str]]
 """Gives the addresses of a name; raises OSError when it has none."""
 
 _CHUNK = 64 * 1024
+_ANY_PORT = 9
 
 
 class Deadline:
@@ -86,17 +87,25 @@ def allowed_addresses(wanted: Endpoint, policy: Policy, resolve: Resolve, deadli
 
     Raises OutboundError when the policy allows none of them, OSError when there is none or the time has passed.
     """
-    own = {
-        address
-        for each in policy.refused
-        if each.port == wanted.port
-        for address in _addresses(each.host, resolve, deadline)
-    }
+    refused = [each.host for each in policy.refused if each.port == wanted.port]
+    own = [address for host in refused for address in _addresses(host, resolve, deadline)]
     found = _addresses(wanted.host, resolve, deadline)
-    allowed = [address for address in found if policy.allows_address(wanted, address, own)]
+    allowed = [each for each in found if policy.allows_address(wanted, each) and not _is_the_labs(each, own)]
     if not allowed:
         raise OutboundError(Number.NOT_ALLOWED, f"{wanted.authority} is at {', '.join(map(str, found))}")
     return allowed
+
+
+def is_local(address: Address) -> bool:
+    """Whether an address is this machine's own: what goes there comes from there."""
+    if address.is_loopback:
+        return True
+    with socket.socket(_family(address), socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((str(address), _ANY_PORT))  # of a datagram socket, this sends nothing
+        except OSError:
+            return False
+        return plain(probe.getsockname()[0]) == address
 
 
 def connect(wanted: Endpoint, addresses: Sequence[Address], deadline: Deadline) -> socket.socket:
@@ -117,8 +126,17 @@ def secure(connection: socket.socket, host: str, trust: ssl.SSLContext, deadline
     return trust.wrap_socket(connection, server_hostname=host)
 
 
+def _is_the_labs(address: Address, own: Sequence[Address]) -> bool:
+    """A process of the lab listens there, or may do so, since one that is on this machine may listen on all of it."""
+    return address in own or (any(is_local(each) for each in own) and is_local(address))
+
+
+def _family(address: Address) -> socket.AddressFamily:
+    return socket.AF_INET if address.version == 4 else socket.AF_INET6
+
+
 def _connect(address: Address, port: int, seconds: float) -> socket.socket:
-    connection = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
+    connection = socket.socket(_family(address), socket.SOCK_STREAM)
     try:
         connection.settimeout(seconds)
         connection.connect((str(address), port))

@@ -2,13 +2,13 @@
 
 Nothing is allowed by default. Krustlet's annotation of the Pod allows hosts, of which ports and schemes do not count;
 beyond Krustlet, the endpoints that the container's devices name in their properties are allowed exactly: being given a
-device is the permission to talk to it. Refused whatever allows them are the lab's own processes and the addresses of
-`addresses.py`. Loopback is for devices, and for annotations that name loopback itself.
+device is the permission to talk to it. Refused whatever allows them are the addresses of `addresses.py` and, as
+`connection.py` finds out, the lab's own processes. Loopback is for devices, and for annotations that name loopback itself.
 """
 
 import ipaddress
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,19 +58,12 @@ class Policy:
         """A request may be about this endpoint, if its address is right."""
         return wanted in self.endpoints or wanted.host in self.hosts
 
-    def allows_address(self, wanted: Endpoint, address: Address, own: Collection[Address]) -> bool:
-        """A request about an allowed endpoint may go to this address.
-
-        own: the addresses at whose port `wanted.port` the lab's own processes listen.
-        """
-        if is_forbidden(address) or address in own:
-            return False
-        if not address.is_loopback:
-            return True
-        if any(each.is_loopback for each in own):
+    def allows_address(self, wanted: Endpoint, address: Address) -> bool:
+        """A request about an allowed endpoint may go to this address, if no process of the lab listens there."""
+        if is_forbidden(address):
             return False
         # Of an annotated name somebody else says what it stands for: that must not become this machine.
-        return wanted in self.endpoints or _is_loopback(wanted.host)
+        return not address.is_loopback or wanted in self.endpoints or _is_loopback(wanted.host)
 
 
 NOWHERE = Policy()
