@@ -171,7 +171,7 @@ def test_values_are_not_announced(driver: Driver) -> None:
 
 def test_an_api_server_that_is_away_is_told_until_it_is_back(scene: Scene, driver: Driver) -> None:
     scene.lab.do(scene.lab.api.away())
-    eventually(lambda: "The API server does not answer" in troubles(driver))
+    eventually(lambda: "No news from the API server" in troubles(driver))
     scene.lab.do(scene.lab.api.back())
     eventually(lambda: troubles(driver) == "")
 
@@ -180,7 +180,7 @@ def test_a_page_goes_on_when_its_server_is_back(scene: Scene, browser: Driver) -
     with scene.serving("second") as url:
         browser.get(url)
         until(browser, lambda found: len(found) == 9)
-    eventually(lambda: "The page's server does not answer" in troubles(browser))
+    eventually(lambda: "No news from the page's server" in troubles(browser))
     port = url.rstrip("/").rsplit(":", 1)[1]
     with scene.serving("second", port):
         eventually(lambda: troubles(browser) == "")

@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from lightkube import AsyncClient
@@ -19,11 +20,13 @@ from edgelab.kube.logs import Said
 from edgelab.lab.page.brokers import MOST, Listeners
 from edgelab.lab.page.control import Control
 from edgelab.lab.page.readings import HISTORY_SECONDS, History, reading
-from edgelab.lab.page.rows import Plug, World, endpoint, rows
+from edgelab.lab.page.rows import Plug, Row, World, endpoint, rows
 from edgelab.lab.page.view import Head, Live, View
 
 _LOOK_SECONDS = 1.0
 """How often rows are judged anew without news, and the mock devices asked which are plugged."""
+_AWAY_SECONDS = 1.0
+"""How long the API server is away before it is told: a watch that ends is no news."""
 _BREATH_SECONDS = 0.1
 """Least time between two views, however much brokers say."""
 
@@ -37,7 +40,8 @@ class Board:
         self.live = Live(View(head))
         self.clock = clock
         self._head, self._control = head, control
-        self._troubles = {"instances": "", "pods": "", "control": ""}
+        self._away: dict[str, tuple[float, str]] = {}
+        self._no_control = ""
         self._histories: dict[str, History] = {}
         self._plugs: tuple[Plug, ...] = ()
         self._touched = asyncio.Event()
@@ -51,7 +55,9 @@ class Board:
         self, client: AsyncClient, name: str, resource: Any, parse: Callable[[Any], Any], **selectors: Any
     ) -> Mirror[Any]:
         def trouble(seen: str) -> None:
-            self._troubles[name] = seen
+            since, _ = self._away.pop(name, (self.clock(), ""))
+            if seen:
+                self._away[name] = since, seen
             self._touched.set()
 
         return Mirror(
@@ -114,8 +120,8 @@ class Board:
             plugs, trouble = await control.plugs(), ""
         except LabError as error:
             plugs, trouble = self._plugs, str(error)
-        if (plugs, trouble) != (self._plugs, self._troubles["control"]):
-            self._plugs, self._troubles["control"] = plugs, trouble
+        if (plugs, trouble) != (self._plugs, self._no_control):
+            self._plugs, self._no_control = plugs, trouble
             self._touched.set()
 
     def _take(self, broker: Broker, said: Said) -> None:
@@ -127,30 +133,28 @@ class Board:
             self._touched.set()
 
     def _refresh(self) -> None:
-        if not self.ready:
-            return self._show_head()
+        shown, limit = self._shown() if self.ready else ((), "")
+        self.live.show(View(self._told(limit), shown))
+
+    def _shown(self) -> tuple[tuple[Row, ...], str]:
         instances = self._devices()
         known = {one.name for one in instances}
         self._histories = {name: history for name, history in self._histories.items() if name in known}
         brokers = sorted(self._pods.objects.values(), key=lambda one: one.name)
         running = {one.uid: one for one in brokers if one.running and one.instance in known}
         self._listeners.listen_to(running)
-        world = World(instances, brokers, self._histories, self._plugs, self.clock(), self._head.interval)
         limit = f"Listening to {MOST} of {len(running)} brokers" if len(running) > MOST else ""
-        self.live.show(View(self._told(limit), rows(world)))
-        return None
-
-    def _show_head(self) -> None:
-        self.live.show(View(self._told(""), self.live.view.rows))
+        world = World(instances, brokers, self._histories, self._plugs, self.clock(), self._head.interval)
+        return rows(world), limit
 
     def _devices(self) -> list[Instance]:
         wanted = self._head.configuration
         return [one for one in self._instances.objects.values() if one.configuration == wanted and not one.deleting]
 
     def _told(self, limit: str) -> Head:
-        head, troubles = self._head, self._troubles
-        api = troubles["instances"] or troubles["pods"]
-        return Head(head.configuration, head.namespace, head.interval, api, troubles["control"], limit)
+        now = self.clock()
+        away = [seen for since, seen in self._away.values() if now - since >= _AWAY_SECONDS]
+        return replace(self._head, api=away[0] if away else "", control=self._no_control, limit=limit)
 
 
 def _instance(body: Any) -> Instance:

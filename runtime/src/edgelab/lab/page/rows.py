@@ -133,6 +133,6 @@ def _state(active: Sequence[Broker], history: History, world: World) -> tuple[St
 
 
 def slots(instance: Instance) -> Slots:
-    """Who uses the slots of an Instance; Akri 0.13 leaves free ones out of deviceUsage, where they were empty before."""
+    """Who uses the slots of an Instance; Akri 0.13 leaves free ones out of deviceUsage, others have them empty."""
     nodes = [found.node for value in instance.device_usage.values() if (found := holder(value))]
     return Slots({node: nodes.count(node) for node in sorted(set(nodes))}, max(0, instance.capacity - len(nodes)))

@@ -150,7 +150,7 @@ function trouble(what, words) {
 
 function drawTroubles() {
   trouble("page", "");
-  trouble("api", head.api && `The API server does not answer (${head.api}). This is what was last known; it goes on when the server is back.`);
+  trouble("api", head.api && `No news from the API server: ${head.api}. This is what was last known; the page goes on when the server is back.`);
   trouble("control", head.control && `Devices cannot be plugged or unplugged. ${head.control}`);
   trouble("limit", head.limit);
 }
@@ -225,7 +225,7 @@ function connect() {
   source.addEventListener("snapshot", (event) => take(JSON.parse(event.data), true));
   source.addEventListener("change", (event) => take(JSON.parse(event.data), false));
   source.addEventListener("error", () => {
-    trouble("page", "The page's server does not answer. This is what was last known; it goes on when the server is back.");
+    trouble("page", "No news from the page's server. This is what was last known; the page goes on when the server is back.");
     if (source.readyState === EventSource.CLOSED) setTimeout(connect, 3000);
   });
 }
