@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.edgelab.akri.plugins.module_utils._kube import Cluster, LabError, Object
@@ -22,6 +23,7 @@ with contextlib.suppress(ImportError):  # _kube names what is missing
     import yaml
 
 _FIELD_MANAGER = "edgelab"
+_OF_BROKERS = ("brokerSpec", "brokerProperties", "instanceServiceSpec", "configurationServiceSpec")
 _OPTIONAL = {"instance_service_spec": "instanceServiceSpec", "configuration_service_spec": "configurationServiceSpec"}
 
 
@@ -67,13 +69,29 @@ def _strings(properties: Mapping[str, Any]) -> dict[str, str]:
     return dict(properties)
 
 
-def must_recreate(found: Object, wanted: Object) -> bool:
-    """Whether only a new Configuration makes an agent look again.
+@dataclass(frozen=True)
+class Recreation:
+    """Which changes make a Configuration be created anew: those of its discovery part, those of its brokers."""
 
-    Akri's agent (0.13.26) does not read the discovery part of a Configuration a second time. Details that differ as
-    text but say the same need no new one, and one that is being deleted has to go first in any case.
+    discovery: bool
+    brokers: bool
+
+
+def must_recreate(found: Object, wanted: Object, anew: Recreation) -> bool:
+    """Whether only a new Configuration makes Akri look again.
+
+    Akri's agent (0.13.26) does not read the discovery part of a Configuration a second time, and its controller leaves
+    brokers and Services as they were made. Details that differ as text but say the same need no new one, and one that
+    is being deleted has to go first in any case.
     """
-    return bool(found["metadata"].get("deletionTimestamp")) or _discovery(found) != _discovery(wanted)
+    if found["metadata"].get("deletionTimestamp"):
+        return anew.discovery or anew.brokers
+    discovery = anew.discovery and _discovery(found) != _discovery(wanted)
+    return discovery or (anew.brokers and _brokers(found) != _brokers(wanted))
+
+
+def _brokers(body: Object) -> list[Any]:
+    return [body.get("spec", {}).get(key) or None for key in _OF_BROKERS]
 
 
 def _discovery(body: Object) -> tuple[Any, Any, Any]:
@@ -89,15 +107,15 @@ def _parsed(details: str) -> Any:
         return details
 
 
-def ensure(cluster: Cluster, wanted: Object, *, recreate: bool, timeout: float, dry_run: bool) -> dict[str, Any]:
+def ensure(cluster: Cluster, wanted: Object, anew: Recreation, *, timeout: float, dry_run: bool) -> dict[str, Any]:
     """Make sure that the Configuration is as wanted; returns the module's result."""
     manifest, deadline = Manifest(wanted), time.monotonic() + timeout
     before = cluster.get(manifest.api_version, manifest.kind, manifest.name, manifest.namespace)
-    anew = before is not None and recreate and must_recreate(before, wanted)
-    if anew and not dry_run:
+    recreate = before is not None and must_recreate(before, wanted, anew)
+    if recreate and not dry_run:
         absent(cluster, [manifest], _options(timeout, dry_run=False))
     change = present(cluster, [manifest], _options(max(0.0, deadline - time.monotonic()), dry_run=dry_run))[0]
-    return _told(Change(manifest, before, change.after), "recreated" if anew else "")
+    return _told(Change(manifest, before, change.after), "recreated" if recreate else "")
 
 
 def remove(cluster: Cluster, wanted: Object, *, timeout: float, dry_run: bool) -> dict[str, Any]:

@@ -70,6 +70,13 @@ options:
       - The embedded agent follows such changes, so V(false) keeps those brokers.
     type: bool
     default: true
+  recreate_brokers:
+    description:
+      - Whether the Configuration is also deleted and created again when what it says of brokers and Services changed.
+      - Akri's own controller makes them once and leaves them as they are; the embedded one replaces what changed.
+    type: bool
+    default: false
+    version_added: 0.2.0
   timeout:
     description: Seconds to wait for a deletion to come to its end.
     type: float
@@ -126,7 +133,13 @@ uid:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.edgelab.akri.plugins.module_utils._configuration import ensure, identity, remove, render
+from ansible_collections.edgelab.akri.plugins.module_utils._configuration import (
+    Recreation,
+    ensure,
+    identity,
+    remove,
+    render,
+)
 from ansible_collections.edgelab.akri.plugins.module_utils._kube import KUBE_SPEC, Cluster, run
 
 SPEC: dict[str, Any] = {
@@ -144,6 +157,7 @@ SPEC: dict[str, Any] = {
     "instance_service_spec": {"type": "dict"},
     "configuration_service_spec": {"type": "dict"},
     "recreate": {"type": "bool", "default": True},
+    "recreate_brokers": {"type": "bool", "default": False},
     "timeout": {"type": "float", "default": 60},
 }
 
@@ -153,7 +167,8 @@ def work(cluster: Cluster, params: dict[str, Any], *, dry_run: bool) -> dict[str
     timeout = params["timeout"]
     if params["state"] == "absent":
         return remove(cluster, identity(params), timeout=timeout, dry_run=dry_run)
-    return ensure(cluster, render(params), recreate=params["recreate"], timeout=timeout, dry_run=dry_run)
+    anew = Recreation(discovery=params["recreate"], brokers=params["recreate_brokers"])
+    return ensure(cluster, render(params), anew, timeout=timeout, dry_run=dry_run)
 
 
 def main() -> None:

@@ -65,10 +65,30 @@ def test_broker_properties_must_be_strings() -> None:
     ],
 )
 def test_only_what_is_discovered_makes_a_new_one_necessary(changes: dict[str, Any], anew: bool) -> None:
-    assert configuration.must_recreate(rendered(), rendered(**changes)) is anew
+    following = configuration.Recreation(discovery=True, brokers=False)
+    assert configuration.must_recreate(rendered(), rendered(**changes), following) is anew
 
 
-def test_one_that_is_being_deleted_has_to_go_first() -> None:
+@pytest.mark.parametrize(
+    ("changes", "anew"),
+    [
+        ({}, False),
+        ({"capacity": 5}, False),
+        ({"details": {"descriptions": ["foo0", "foo1"]}}, False),
+        ({"broker_pod_spec": {"containers": [{"name": "other"}]}}, True),
+        ({"broker_properties": {"A": "b"}}, True),
+        ({"instance_service_spec": None}, True),
+        ({"configuration_service_spec": {"type": "ClusterIP"}}, True),
+    ],
+)
+def test_beside_akris_controller_other_brokers_make_a_new_one_necessary(changes: dict[str, Any], anew: bool) -> None:
+    brokers = configuration.Recreation(discovery=False, brokers=True)
+    assert configuration.must_recreate(rendered(), rendered(**changes), brokers) is anew
+
+
+@pytest.mark.parametrize(("discovery", "brokers"), [(True, False), (False, True), (False, False)])
+def test_one_that_is_being_deleted_has_to_go_first(discovery: bool, brokers: bool) -> None:
     found = rendered()
     found["metadata"]["deletionTimestamp"] = "2026-11-21T09:00:00Z"
-    assert configuration.must_recreate(found, rendered())
+    anew = configuration.Recreation(discovery=discovery, brokers=brokers)
+    assert configuration.must_recreate(found, rendered(), anew) is (discovery or brokers)
