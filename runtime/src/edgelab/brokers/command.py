@@ -1,6 +1,7 @@
-"""`edgelab broker`: `http` is the broker of an HTTP device, `http-client` calls such brokers through their Services.
+"""`edgelab broker`: `http` is the broker of an HTTP device, `http-client` calls such brokers through their Services,
+`video` is the broker of a camera.
 
-Both print one line for each reading, at once:
+The first two print one line for each reading, at once:
 
     http device URL value 42.17            http client INSTANCE value 42.17
     http device URL failed: CAUSE          http client INSTANCE failed: CAUSE
@@ -17,6 +18,7 @@ from pathlib import Path
 from edgelab.brokers.http_broker import serve_values, tell_values
 from edgelab.brokers.http_client import HttpClient
 from edgelab.brokers.http_device import client, given_device, read_device
+from edgelab.brokers.video.broker import serve_video
 from edgelab.kube.client import connect
 from edgelab.service.run import run_service
 from edgelab.service.sockets import bind
@@ -29,13 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     _add_broker(kinds.add_parser("http", help="tell the values of the HTTP device in the environment"))
     _add_client(kinds.add_parser("http-client", help="call the HTTP brokers of a Configuration"))
+    _add_video(kinds.add_parser("video", help="serve the frames of the camera in the environment"))
 
 
 def _add_broker(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--grpc", type=_port, metavar="PORT", help="serve the values on this port, and read the device when called"
     )
-    parser.add_argument("--listen", default="0.0.0.0", metavar="ADDRESS", help="of that port (default: all, of a Pod)")  # noqa: S104
+    _add_listen(parser)
     _add_interval(parser, "between readings without --grpc")
 
 
@@ -46,6 +49,15 @@ def _add_client(parser: argparse.ArgumentParser) -> None:
         "--kubeconfig", type=Path, metavar="FILE", help="identity to work with; default: the Pod's service account"
     )
     _add_interval(parser, "between calls of one broker")
+
+
+def _add_video(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--grpc", type=_port, default=8083, metavar="PORT", help="of the frames (default: 8083)")
+    _add_listen(parser)
+
+
+def _add_listen(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--listen", default="0.0.0.0", metavar="ADDRESS", help="of that port (default: all, of a Pod)")  # noqa: S104
 
 
 def _add_interval(parser: argparse.ArgumentParser, what: str) -> None:
@@ -60,7 +72,7 @@ def _add_interval(parser: argparse.ArgumentParser, what: str) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the broker or the client until told to end; returns the exit status."""
-    kinds = {"http": _run_broker, "http-client": _run_client}
+    kinds = {"http": _run_broker, "http-client": _run_client, "video": _run_video}
     return run_service(partial(kinds[arguments.what], arguments))
 
 
@@ -83,6 +95,10 @@ async def _run_client(arguments: argparse.Namespace) -> None:
         say=_say,
     )
     await caller.run()
+
+
+async def _run_video(arguments: argparse.Namespace) -> None:
+    await serve_video(os.environ, arguments.listen, arguments.grpc)
 
 
 def _say(line: object) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from edgelab.brokers.environment import given_property
 from edgelab.core.errors import LabError
 
 ENDPOINT = "AKRI_HTTP_DEVICE_ENDPOINT"
@@ -40,22 +41,11 @@ class Reading:
 
 
 def given_device(environment: Mapping[str, str]) -> str:
-    """The URL of the device that this Pod was given. Raises LabError when there is none, or when it is no URL.
-
-    Agents of Akri 0.13 put the Instance's hash behind a property's name; older ones give the name alone, which wins.
-    """
-    names = sorted(name for name in environment if name == ENDPOINT or name.startswith(f"{ENDPOINT}_"))
-    if not names:
-        raise LabError(
-            attempted="Find the device that this broker was given",
-            seen=f"Its environment has no {ENDPOINT}",
-            cause="The Pod asks for no device, or for one of another kind",
-            remedy='Ask for "{{PLACEHOLDER}}" in the resources of the Configuration\'s broker',
-        )
-    url = environment[names[0]]
+    """The URL of the device that this Pod was given. Raises LabError when there is none, or when it is no URL."""
+    _property, variable, url = given_property(environment, ENDPOINT)
     if not _is_url(url):
         raise LabError(
-            attempted=f"Read the device in {names[0]}",
+            attempted=f"Read the device in {variable}",
             seen=f"{url!r} is no URL of http or https",
             cause="The discovery handler is not the one for HTTP devices",
         )

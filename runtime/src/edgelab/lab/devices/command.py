@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _camera(arguments: argparse.Namespace) -> Callable[[int], Behaviour]:
-    # Pillow takes 15 MB of memory, which HTTP devices do without.
+    # HTTP devices do without the memory that Pillow takes.
     from edgelab.lab.cameras.camera import camera  # noqa: PLC0415
 
     return partial(camera, size=arguments.size, frames_per_second=arguments.fps)
