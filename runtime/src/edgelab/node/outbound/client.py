@@ -7,7 +7,6 @@ import contextlib
 import http.client
 import ssl
 from collections.abc import Callable
-from typing import cast
 
 from edgelab.node.outbound.connection import (
     Deadline,
@@ -75,7 +74,7 @@ def _exchange(request: Request, connection: TimedSocket) -> Response | Request:
     """Send a request and read the answer, or the request that it redirects to."""
     wanted = request.url.endpoint
     protocol = http.client.HTTPConnection(wanted.host, wanted.port)
-    protocol.sock = cast("http.client.socket", connection)  # type: ignore[name-defined]
+    protocol.sock = connection
     protocol.putrequest(request.method, request.url.target, skip_host=True, skip_accept_encoding=True)
     for name, value in (_own_headers(request) | dict(request.headers)).items():
         protocol.putheader(name, value)

@@ -3,7 +3,7 @@
 Nothing is allowed by default. Krustlet's annotation of the Pod allows hosts, of which ports and schemes do not count;
 beyond Krustlet, the endpoints that the container's devices name in their properties are allowed exactly: being given a
 device is the permission to talk to it. Refused whatever allows them are the addresses of `addresses.py` and, as
-`connection.py` finds out, the lab's own processes. Loopback is for devices, and for annotations that name loopback itself.
+`connection.py` finds out, the lab's own processes. Loopback is for devices, and for annotations that name it.
 """
 
 import ipaddress

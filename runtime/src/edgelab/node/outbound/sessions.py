@@ -7,14 +7,18 @@ from edgelab.node.outbound.message import Response
 MOST_BYTES = 64 * 1024 * 1024
 """Bytes of all open responses together: a request that could exceed them has to wait until others are closed."""
 
+_OVERHEAD = 4 * 1024
+"""Bytes that even an empty response takes, at most."""
+
 _HANDLES = 2**32
 
 
 class Session:
-    """A response, and how far its body has been read."""
+    """A response, and how far its body has been read; `size` is what it takes of memory, in bytes."""
 
     def __init__(self, response: Response) -> None:
         self.response = response
+        self.size = len(response.body) + len(response.header_lines) + _OVERHEAD
         self._position = 0
 
     def read(self, most: int) -> bytes:
@@ -23,11 +27,6 @@ class Session:
         self._position += len(chunk)
         return chunk
 
-    @property
-    def size(self) -> int:
-        """Bytes that it holds."""
-        return len(self.response.body) + len(self.response.header_lines)
-
 
 class Sessions:
     """Responses by handle."""
@@ -35,12 +34,12 @@ class Sessions:
     def __init__(self, most: int) -> None:
         self._most = most
         self._open: dict[int, Session] = {}
+        self._held = 0
         self._next = 0
 
     def make_room(self) -> None:
         """Raises OutboundError when there is no room for one more."""
-        held = sum(session.size for session in self._open.values())
-        if len(self._open) >= self._most or held + LARGEST_BODY + LARGEST_HEADERS > MOST_BYTES:
+        if len(self._open) >= self._most or self._held + LARGEST_BODY + LARGEST_HEADERS > MOST_BYTES:
             raise OutboundError(Number.TOO_MANY_SESSIONS)
 
     def add(self, response: Response) -> int:
@@ -48,7 +47,8 @@ class Sessions:
         while self._next in self._open:
             self._next = (self._next + 1) % _HANDLES
         handle = self._next
-        self._open[handle] = Session(response)
+        self._open[handle] = session = Session(response)
+        self._held += session.size
         self._next = (handle + 1) % _HANDLES
         return handle
 
@@ -60,5 +60,5 @@ class Sessions:
 
     def close(self, handle: int) -> None:
         """Let go of a response. Raises OutboundError when it is not open."""
-        self.get(handle)
+        self._held -= self.get(handle).size
         del self._open[handle]
