@@ -154,6 +154,9 @@ def test_what_open_responses_hold_is_bounded(body: bytes) -> None:
     opened = [sessions.add(Response(200, (), body)) for _each in itertools.takewhile(_is_room(sessions), range(most))]
     assert len(opened) < most
     assert sum(sessions.get(handle).size for handle in opened) <= MOST_BYTES
+    for handle in opened:
+        sessions.close(handle)
+    assert len(list(itertools.takewhile(_is_room(sessions), range(most)))) == most
 
 
 def _is_room(sessions: Sessions) -> Callable[[int], bool]:
