@@ -7,9 +7,6 @@ import socket
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from grpclib.const import Status
-from grpclib.exceptions import GRPCError
-
 from edgelab.brokers.video.capture import Capture, Newest, Shot
 from edgelab.service.sockets import serve_grpc
 from edgelab.wire import camera_pb2 as wire
@@ -63,13 +60,15 @@ class _CameraService(CameraBase):
         """Each newest frame as it comes; a client that does not read misses frames and is dropped after a while."""
         await stream.recv_message()
         shot = None
-        while True:
-            shot = await self._newest.after(shot)
-            try:
+        try:
+            while True:
+                shot = await self._newest.after(shot)
                 async with asyncio.timeout(self._stalled):
                     await stream.send_message(self._told(shot))
-            except TimeoutError as error:
-                raise GRPCError(Status.ABORTED, f"No frame was taken for {self._stalled:g} s") from error
+        except TimeoutError:
+            log.info("a client took no frame for %g s: its stream is ended", self._stalled)
+            # In the middle of a message, a stream cannot be ended but by a reset.
+            await stream.cancel()
 
     def _told(self, shot: Shot) -> wire.NotifyResponse:
         return wire.NotifyResponse(
