@@ -43,7 +43,7 @@ def rows(driver: Driver) -> Rows:
     return {one["device"]: Shown(**one) for one in driver.execute_script(_ROWS)}
 
 
-def until(driver: Driver, seen: Callable[[Rows], Any], *, within: float = 20, what: str = "the rows") -> Rows:
+def until(driver: Driver, seen: Callable[[Rows], Any], *, within: float = 30, what: str = "the rows") -> Rows:
     """Rows once they are as wanted; fails with the last ones when that takes too long."""
     last: Rows = {}
 
