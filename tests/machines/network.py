@@ -44,8 +44,13 @@ def reserved(directory: Path) -> Iterator[Subnet]:
 
 
 def lay_cable(pid: int, subnet: Subnet) -> None:
-    """Join this machine and the namespace of a process by a pair of interfaces with the subnet's addresses."""
+    """Join this machine and the namespace of a process by a pair of interfaces with the subnet's addresses.
+
+    The one before may still be there: a namespace outlives its machine for as long as connections to it take to die.
+    """
     here, there = f"edgelab{subnet.number}", "host0"
+    if Path("/sys/class/net", here).exists():
+        _ip("link", "delete", here)
     _ip("link", "add", here, "type", "veth", "peer", "name", there, "netns", str(pid))
     _ip("address", "add", f"{subnet.here}/30", "dev", here)
     _ip("link", "set", here, "up")
