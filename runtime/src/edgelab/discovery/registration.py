@@ -105,8 +105,10 @@ class Registrar:
         while True:
             self._wake.clear()
             failures = 0 if self.registered or await self._register() else failures + 1
+            # Not wait_for: before Python 3.12 that swallows a cancellation which comes together with the wake.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._backoff.delay(failures) if failures else None)
+                async with asyncio.timeout(self._backoff.delay(failures) if failures else None):
+                    await self._wake.wait()
 
     async def _register(self) -> bool:
         identity, self._dropped = self._identity(), False
