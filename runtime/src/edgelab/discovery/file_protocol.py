@@ -2,16 +2,16 @@
 
 The handler has no sockets, so the two talk by files. The proxy writes `in.in`, `{"descriptions":["foo0"]}`, and the
 handler answers with `out.out`, `{"devices":[{"id":...,"properties":{...},"mounts":[...],"device_specs":[...]}]}`: the
-protocol of project-akri/akri-on-krustlet.
+protocol of project-akri/akri-on-krustlet. There the question is always a list of descriptions; here it is whatever a
+Configuration's discoveryDetails are, as JSON, and a handler may answer `{"error":"..."}` to details it cannot use.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import yaml
-
 from edgelab.core.model import Device, DeviceSpec, Mount
+from edgelab.discovery.details import read_any
 from edgelab.discovery.handler import InvalidDetailsError
 
 INPUT = "in.in"
@@ -26,42 +26,29 @@ class MalformedOutputError(ValueError):
     """`out.out` is not what the protocol says; the text tells where."""
 
 
-def read_details(details: str) -> tuple[str, ...]:
-    """The descriptions that a Configuration's discovery details (YAML) ask for. Raises InvalidDetailsError."""
-    try:
-        content = yaml.safe_load(details)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InvalidDetailsError(f"discoveryDetails is not YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise InvalidDetailsError(f"discoveryDetails is {_kind(content)}, not a mapping with the key descriptions")
-    descriptions = content.get("descriptions")
-    if not isinstance(descriptions, list):
-        raise InvalidDetailsError(f"discoveryDetails.descriptions is {_kind(descriptions)}, not a list of strings")
-    return tuple(
-        _description(item, f"discoveryDetails.descriptions[{index}]") for index, item in enumerate(descriptions)
-    )
+def render_input(details: str) -> bytes:
+    """The content of `in.in` for discovery details (YAML): the same bytes for all that mean the same.
+
+    No details are an empty object. The key `descriptions`, which the protocol knows, is a list of strings. Raises
+    InvalidDetailsError.
+    """
+    content = read_any(details)
+    if isinstance(content, dict) and "descriptions" in content:
+        _check_descriptions(content["descriptions"])
+    return _compact({} if content is None else content).encode()
 
 
-def _description(value: Any, where: str) -> str:
-    if not isinstance(value, str):
-        raise InvalidDetailsError(f"{where} is {_kind(value)}, not a string")
-    try:
-        # Details written as JSON spell characters beyond the basic plane as two escapes; YAML leaves these two halves.
-        text = value.encode("utf-16", "surrogatepass").decode("utf-16")
-    except UnicodeDecodeError as error:
-        raise InvalidDetailsError(f"{where} has half a surrogate pair") from error
-    if "\0" in text:
-        raise InvalidDetailsError(f"{where} contains NUL, which no environment variable can hold")
-    return text
-
-
-def render_input(descriptions: Sequence[str]) -> bytes:
-    """The content of `in.in`."""
-    return _compact({"descriptions": list(descriptions)}).encode()
+def _check_descriptions(value: Any) -> None:
+    where = "discoveryDetails.descriptions"
+    if not isinstance(value, list):
+        raise InvalidDetailsError(f"{where} is {_kind(value)}, not a list of strings")
+    for index, item in enumerate(value):
+        if not isinstance(item, str):
+            raise InvalidDetailsError(f"{where}[{index}] is {_kind(item)}, not a string")
 
 
 def read_output(content: bytes, *, quoted: bool) -> tuple[Device, ...]:
-    """The devices in an `out.out`. Raises MalformedOutputError.
+    """The devices in an `out.out`. Raises MalformedOutputError, or InvalidDetailsError when it is an objection.
 
     With `quoted`, ids and property values become their JSON text, `"foo0"` with the quotes, a missing id `null`, as
     akri-on-krustlet's proxy passes them on; the names of its documented Instances depend on that. Without, they are
@@ -71,7 +58,10 @@ def read_output(content: bytes, *, quoted: bool) -> tuple[Device, ...]:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise MalformedOutputError(f"it is not JSON: {error}") from error
-    devices = _typed(list, _typed(dict, document, "it").get("devices"), "devices")
+    answer = _typed(dict, document, "it")
+    if "error" in answer:
+        raise InvalidDetailsError(f"discoveryDetails: {_typed(str, answer['error'], 'error')}")
+    devices = _typed(list, answer.get("devices"), "devices")
     return tuple(_device(device, f"devices[{index}]", quoted) for index, device in enumerate(devices))
 
 

@@ -16,7 +16,7 @@ DETAILS = "descriptions: [foo0, foo1]"
 @pytest.fixture
 def start_process(run_dir: Path, handler_dir: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
     """Starts `edgelab proxy` as the lab does, as often as called."""
-    flags = ["--run", str(run_dir), "--handler", "debugEcho", "--directory", str(handler_dir)]
+    flags = ["--run", str(run_dir), "--handler", f"debugEcho={handler_dir}"]
     with contextlib.ExitStack() as ends:
 
         def start() -> subprocess.Popen[str]:

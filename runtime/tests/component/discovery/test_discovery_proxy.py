@@ -23,7 +23,7 @@ DETAILS = "descriptions: [foo0, foo1]"
 async def running_proxy(run_dir: Path, handler_dir: Path, *flags: str) -> AsyncIterator[asyncio.Task]:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    argv = ["--run", str(run_dir), "--handler", "debugEcho", "--directory", str(handler_dir), *flags]
+    argv = ["--run", str(run_dir), "--handler", f"debugEcho={handler_dir}", *flags]
     task = asyncio.ensure_future(proxy(parser.parse_args(argv)))
     try:
         yield task
@@ -57,7 +57,7 @@ def answer(handler_dir: Path, *ids: str) -> None:
 
 async def test_devices_of_the_wasm_handler(agent, run_dir: Path, handler_dir: Path, start_guest) -> None:
     guest = start_guest()
-    async with agent.up(), running_proxy(run_dir, handler_dir, "--quoted-ids"):
+    async with agent.up(), running_proxy(run_dir, handler_dir, "--quoted-ids", "debugEcho"):
         told = await agent.registered()
         assert (told.name, told.shared) == ("debugEcho", True)
         async with agent.discover(told.endpoint, DETAILS) as answers:
@@ -210,7 +210,7 @@ async def test_other_details_meanwhile_are_refused(agent, run_dir: Path, handler
                 async with agent.discover(endpoint, "descriptions: [bar]") as other:
                     await other.next()
             assert caught.value.status is Status.FAILED_PRECONDITION
-            assert "Another Configuration asks it for ['foo0', 'foo1']" in caught.value.message
+            assert 'Another Configuration asks it for {"descriptions":["foo0","foo1"]}' in caught.value.message
             answer(handler_dir, "foo0")
             assert await one.next_ids() == ["foo0"]
 
@@ -228,6 +228,79 @@ async def test_changed_details_follow_the_old_ones(agent, run_dir: Path, handler
                 assert await new.next_ids() == ["foo2"]
 
 
+@pytest.mark.parametrize(
+    ("details", "question"),
+    [
+        ("", "{}"),
+        ("{unit: celsius, ports: [2, 1]}", '{"ports":[2,1],"unit":"celsius"}'),
+        ("http://127.0.0.1:9999/discovery", '"http://127.0.0.1:9999/discovery"'),
+    ],
+)
+async def test_any_details_reach_the_handler(
+    agent, run_dir: Path, handler_dir: Path, details: str, question: str
+) -> None:
+    endpoint = str(run_dir / "akri/debugEcho.sock")
+    async with running_proxy(run_dir, handler_dir), agent.up(), agent.discover(endpoint, details) as answers:
+        await until((handler_dir / "in.in").exists)
+        assert (handler_dir / "in.in").read_text() == question
+        answer(handler_dir, "foo0")
+        assert await answers.next_ids() == ["foo0"]
+
+
+async def test_a_handler_may_refuse_details(agent, run_dir: Path, handler_dir: Path) -> None:
+    async with running_proxy(run_dir, handler_dir), agent.up():
+        endpoint = (await agent.registered()).endpoint
+        async with agent.discover(endpoint, "{unit: kelvin}") as answers:
+            await until((handler_dir / "in.in").exists)
+            (handler_dir / "out.out").write_text('{"error":"unit: celsius or fahrenheit"}')
+            with pytest.raises(GRPCError) as caught:
+                await answers.next()
+        assert (caught.value.status, caught.value.message) == (
+            Status.INVALID_ARGUMENT,
+            "discoveryDetails: unit: celsius or fahrenheit",
+        )
+        async with agent.discover(endpoint, "{unit: celsius}") as answers:
+            await until(lambda: b"celsius" in (handler_dir / "in.in").read_bytes())
+            answer(handler_dir, "foo0")
+            assert await answers.next_ids() == ["foo0"]
+
+
+async def test_several_handlers_in_one_process(agent, run_dir: Path, handler_dir: Path, tmp_path: Path) -> None:
+    other_dir = tmp_path / "other"
+    other_dir.mkdir()
+    flags = ("--handler", f"other={other_dir}", "--local", "other", "--quoted-ids", "debugEcho")
+    async with running_proxy(run_dir, handler_dir, *flags), agent.up():
+        told = {each.name: each for each in [await agent.registered(), await agent.registered()]}
+        assert {name: each.shared for name, each in told.items()} == {"debugEcho": True, "other": False}
+        async with (
+            agent.discover(told["debugEcho"].endpoint, DETAILS) as one,
+            agent.discover(told["other"].endpoint, "{}") as other,
+        ):
+            await until((handler_dir / "in.in").exists)
+            await until((other_dir / "in.in").exists)
+            answer(handler_dir, "foo0")
+            answer(other_dir, "bar0", "bar1")
+            assert [await one.next_ids(), await other.next_ids()] == [['"foo0"'], ["bar0", "bar1"]]
+            status = await asyncio.to_thread(ask, run_dir / "proxy.sock")
+    assert [(each["handler"], each["devices"]) for each in status["handlers"]] == [("debugEcho", 1), ("other", 2)]
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--handler", "other={directory}"], "the same name or the same directory"),
+        (["--handler", "debugEcho=/elsewhere"], "the same name or the same directory"),
+        (["--local", "debugEco"], "name debugEco, which no --handler does"),
+        (["--quoted-ids", "a", "--local", "b"], "name a, b, which no --handler does"),
+    ],
+)
+async def test_flags_that_contradict_each_other(run_dir: Path, handler_dir: Path, flags: list[str], told: str) -> None:
+    async with running_proxy(run_dir, handler_dir, *(flag.format(directory=handler_dir) for flag in flags)) as task:
+        with pytest.raises(ExceptionGroup) as caught:
+            await asyncio.wait_for(task, PATIENCE)
+    assert caught.group_contains(LabError, match=told)
+
+
 async def test_bad_details_are_refused_by_name(agent, run_dir: Path, handler_dir: Path) -> None:
     async with running_proxy(run_dir, handler_dir), agent.up():
         with pytest.raises(GRPCError) as caught:
@@ -239,7 +312,7 @@ async def test_bad_details_are_refused_by_name(agent, run_dir: Path, handler_dir
 
 async def test_status_tells_whether_the_agent_knows(agent, run_dir: Path, handler_dir: Path) -> None:
     socket = run_dir / "echo.sock"
-    async with running_proxy(run_dir, handler_dir, "--name", "echo", "--local"):
+    async with running_proxy(run_dir, handler_dir, "--name", "echo", "--local", "debugEcho"):
         await until(socket.exists)
         before = await asyncio.to_thread(ask, socket)
         async with agent.up():
@@ -250,8 +323,9 @@ async def test_status_tells_whether_the_agent_knows(agent, run_dir: Path, handle
                 answer(handler_dir, "foo0")
                 await answers.next()
                 during = await asyncio.to_thread(ask, socket)
-    assert before == {"ready": False, "handler": "debugEcho", "streams": 0, "devices": None}
-    assert during == {"ready": True, "handler": "debugEcho", "streams": 1, "devices": 1}
+    handler = {"handler": "debugEcho", "registered": False, "streams": 0, "devices": None}
+    assert before == {"ready": False, "handlers": [handler]}
+    assert during == {"ready": True, "handlers": [handler | {"registered": True, "streams": 1, "devices": 1}]}
 
 
 async def until_ready(socket: Path) -> None:

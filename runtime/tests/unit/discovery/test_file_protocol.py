@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from edgelab.core import names
 from edgelab.core.model import Device, DeviceSpec, Mount
-from edgelab.discovery.file_protocol import MalformedOutputError, read_details, read_output, render_input
+from edgelab.discovery.file_protocol import MalformedOutputError, read_output, render_input
 from edgelab.discovery.handler import InvalidDetailsError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,43 +14,75 @@ from hypothesis import strategies as st
 ORIGINAL = b'{"devices":[{"id":"foo0","properties":{"DEBUG_ECHO_DESCRIPTION":"foo0"},"mounts":[],"device_specs":[]}]}'
 
 
-def test_details_of_the_documented_demo() -> None:
-    assert read_details('descriptions:\n- "foo0"\n- foo1\n') == ("foo0", "foo1")
-
-
-def test_details_written_as_json() -> None:
-    assert read_details(json.dumps({"descriptions": ["é 😀"]})) == ("é 😀",)
-
-
-def test_unknown_keys_and_an_empty_list_are_accepted() -> None:
-    assert read_details("{descriptions: [], comment: nothing}") == ()
+@pytest.mark.parametrize(
+    ("details", "content"),
+    [
+        # As akri-on-krustlet's proxy writes it.
+        ('descriptions:\n- "foo0"\n- foo1\n', '{"descriptions":["foo0","foo1"]}'),
+        (json.dumps({"descriptions": ["é 😀", 'a"']}), '{"descriptions":["é 😀","a\\""]}'),
+        ("{descriptions: []}", '{"descriptions":[]}'),
+        # For other handlers.
+        ("{descriptions: [], comment: nothing}", '{"comment":"nothing","descriptions":[]}'),
+        (
+            "{b: {d: 1, c: [1.5, true, ~, yes]}, a: 2026-11-21}",
+            '{"a":"2026-11-21","b":{"c":[1.5,true,null,"yes"],"d":1}}',
+        ),
+        ("- foo0", '["foo0"]'),
+        ("http://127.0.0.1:9999/", '"http://127.0.0.1:9999/"'),
+        ("", "{}"),
+        ("{}", "{}"),
+    ],
+)
+def test_the_question_for_some_details(details: str, content: str) -> None:
+    assert render_input(details).decode() == content
 
 
 @pytest.mark.parametrize(
     ("details", "told"),
     [
-        ("", "discoveryDetails is missing"),
-        ("descriptions", "discoveryDetails is a string"),
-        ("- foo0", "discoveryDetails is a list"),
-        ("description: [foo0]", "discoveryDetails.descriptions is missing"),
-        ("descriptions: foo0", "discoveryDetails.descriptions is a string"),
+        ("descriptions: foo0", "discoveryDetails.descriptions is a string, not a list of strings"),
+        ("descriptions:", "discoveryDetails.descriptions is missing, not a list of strings"),
         ("descriptions: [foo0, 1]", "discoveryDetails.descriptions[1] is a number"),
         ("descriptions: [foo0, true]", "discoveryDetails.descriptions[1] is a truth value"),
         ('descriptions: ["a\\0"]', "discoveryDetails.descriptions[0] contains NUL"),
-        ('descriptions: ["\\ud800"]', "discoveryDetails.descriptions[0] has half a surrogate pair"),
-        ("descriptions: [foo0", "discoveryDetails is not YAML"),
-        ("descriptions: 2001-99-99", "discoveryDetails is not YAML"),
-        ("descriptions: " + "[" * 5000, "discoveryDetails is not YAML"),
+        ('a: ["\\ud800"]', "discoveryDetails.a[0] has half a surrogate pair"),
+        ("a: [foo0", "discoveryDetails is not YAML"),
+        ("a: " + "[" * 5000, "discoveryDetails is not YAML"),
+        ("{1: a}", "A key of discoveryDetails is the number 1"),
+        ("a: .inf", "discoveryDetails.a is the number .inf"),
+        ("a: !!binary aGE=", "discoveryDetails.a has the tag"),
+        ("&a [*a]", "discoveryDetails uses the alias *a"),
+        ("{a: &a [x], b: *a}", "discoveryDetails uses the alias *a"),
     ],
 )
 def test_bad_details_are_named(details: str, told: str) -> None:
     with pytest.raises(InvalidDetailsError) as caught:
-        read_details(details)
+        render_input(details)
     assert told in str(caught.value)
 
 
-def test_input_is_compact() -> None:
-    assert render_input(("foo0", 'a"é')) == '{"descriptions":["foo0","a\\"é"]}'.encode()
+@given(st.text() | st.text(alphabet="ab01[]{}:,&*!-#'\" \n", max_size=30))
+def test_any_details_are_json_or_refused(details: str) -> None:
+    try:
+        content = render_input(details)
+    except InvalidDetailsError:
+        return
+    json.loads(content)
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**9), 10**9)
+    | st.text(st.characters(codec="utf-8", exclude_characters="\0")),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(alphabet="abc", min_size=1), inner),
+)
+
+
+@given(json_values)
+def test_details_written_as_json_arrive_as_they_are(value: Any) -> None:
+    expected = {} if value is None else value
+    assert json.loads(render_input(json.dumps(value))) == expected
 
 
 def test_an_answer_of_the_original_handler() -> None:
@@ -107,6 +139,13 @@ def test_malformed_answers_are_named(content: bytes, told: str) -> None:
     assert told in str(caught.value)
 
 
+def test_an_answer_may_be_an_objection() -> None:
+    with pytest.raises(InvalidDetailsError, match="discoveryDetails: no such unit"):
+        read_output(b'{"error":"no such unit"}', quoted=False)
+    with pytest.raises(MalformedOutputError, match="error is a number, not a string"):
+        read_output(b'{"error":1}', quoted=True)
+
+
 @given(st.integers(min_value=0, max_value=len(ORIGINAL) - 1))
 def test_half_an_answer_is_never_taken_for_a_whole_one(length: int) -> None:
     with pytest.raises(MalformedOutputError):
@@ -117,6 +156,6 @@ def test_half_an_answer_is_never_taken_for_a_whole_one(length: int) -> None:
 def test_any_bytes_are_an_answer_or_malformed(content: bytes) -> None:
     try:
         devices = read_output(content, quoted=False)
-    except MalformedOutputError:
+    except (MalformedOutputError, InvalidDetailsError):
         return
     assert isinstance(devices, tuple)
