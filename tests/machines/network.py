@@ -49,8 +49,7 @@ def lay_cable(pid: int, subnet: Subnet) -> None:
     The one before may still be there: a namespace outlives its machine for as long as connections to it take to die.
     """
     here, there = f"edgelab{subnet.number}", "host0"
-    if Path("/sys/class/net", here).exists():
-        _ip("link", "delete", here)
+    subprocess.run(["ip", "link", "delete", here], capture_output=True, check=False)
     _ip("link", "add", here, "type", "veth", "peer", "name", there, "netns", str(pid))
     _ip("address", "add", f"{subnet.here}/30", "dev", here)
     _ip("link", "set", here, "up")
