@@ -22,6 +22,7 @@ from pathlib import Path
 
 import control_plane
 import latency
+import video
 import weight
 from figure import Figure, timed
 from labkit import ROOT, Lab
@@ -74,7 +75,13 @@ def _running_lab(repeat: int) -> Iterator[Figure]:
         lab.remove()
 
 
-GROUPS = {"whole": _whole_lab, "control-plane": _control_plane, "running": _running_lab}
+def _video(_repeat: int) -> Iterator[Figure]:
+    """Cameras and brokers without a lab: each figure is over some hundreds of frames."""
+    for cameras in (2, 16):
+        yield from video.measure(cameras)
+
+
+GROUPS = {"whole": _whole_lab, "control-plane": _control_plane, "running": _running_lab, "video": _video}
 
 
 def _cold_demo() -> float:

@@ -23,9 +23,9 @@ def measure(lab: Lab) -> list[Figure]:
     """Idle processor time (percent of one core) and memory (MB) of everything that runs in a lab."""
     time.sleep(SETTLE_SECONDS)
     groups = _groups(lab)
-    before = {name: _ticks(pids) for name, pids in groups.items()}
+    before = {name: ticks(pids) for name, pids in groups.items()}
     time.sleep(SECONDS)
-    idle = {name: 100 * (_ticks(pids) - before[name]) / TICKS / SECONDS for name, pids in groups.items()}
+    idle = {name: 100 * (ticks(pids) - before[name]) / TICKS / SECONDS for name, pids in groups.items()}
     theirs = {*CONTROL_PLANE, "registry"}
     return [
         _share("control plane together", [idle[name] for name in CONTROL_PLANE], aim=3, original=3.9),
@@ -58,13 +58,15 @@ def _share(name: str, shares: list[float], aim: float | None = None, original: f
 
 def _memory(kind: str, key: str, name: str, pids: list[int]) -> Figure:
     count = f" ({len(pids)} processes)" if len(pids) > 1 else ""
-    return Figure(f"{kind}, {name}{count}", "MB", [sum(_megabytes(pid, key) for pid in pids)])
+    return Figure(f"{kind}, {name}{count}", "MB", [sum(megabytes(pid, key) for pid in pids)])
 
 
-def _ticks(pids: Iterable[int]) -> int:
+def ticks(pids: Iterable[int]) -> int:
+    """Processor time that processes have used, in TICKS a second."""
     return sum(int(field) for pid in pids for field in stat(pid)[11:13])
 
 
-def _megabytes(pid: int, key: str) -> float:
+def megabytes(pid: int, key: str) -> float:
+    """A sum that smaps_rollup tells of a process; key: the beginning of its line, such as `Pss:`."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
