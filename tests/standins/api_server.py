@@ -11,15 +11,26 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 Json = dict[str, Any]
+
+
+_TOKEN = "a-token-of-these-tests"
+
+
+@web.middleware
+async def _known(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.headers.get("Authorization") != f"Bearer {_TOKEN}":
+        return web.json_response({"kind": "Status", "code": 401, "message": "Unauthorized"}, status=401)
+    return await handler(request)
 
 
 class FakeApi:
     """Stands in for an API server that has Instances, Pods and their followed logs in one namespace, and nothing else.
 
-    Lists, watches and logs as the real one does; 404 for what it does not have. `away()` closes its port and every
-    connection, `back()` opens the same port again.
+    Lists, watches and logs as the real one does, for who has the token; 404 for what it does not have. `away()` closes
+    its port and every connection, `back()` opens the same port again.
     """
 
     def __init__(self) -> None:
@@ -33,7 +44,7 @@ class FakeApi:
         self._runner: web.AppRunner | None = None
 
     async def back(self) -> None:
-        app = web.Application()
+        app = web.Application(middlewares=[_known])
         app.router.add_get("/apis/akri.sh/v0/namespaces/default/{kind:instances}", self._list_or_watch)
         app.router.add_get("/api/v1/namespaces/default/{kind:pods}", self._list_or_watch)
         app.router.add_get("/api/v1/namespaces/default/pods/{name}/log", self._log)
@@ -124,7 +135,7 @@ def write_kubeconfig(path: Path, port: int) -> Path:
         "kind": "Config",
         "current-context": "x",
         "clusters": [{"name": "x", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
-        "users": [{"name": "x", "user": {"token": "none"}}],
+        "users": [{"name": "x", "user": {"token": _TOKEN}}],
         "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
     }
     path.write_text(json.dumps(config))

@@ -1,0 +1,26 @@
+"""What tests of the page's server share: one device, whose broker has said nothing yet."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pagekit import URL, Page, serving
+from standins.api_server import FakeApi
+from standins.http_lab import broker, instance
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[FakeApi]:
+    made = FakeApi()
+    await made.back()
+    yield made
+    await made.away()
+
+
+@pytest.fixture
+async def page(api: FakeApi, tmp_path: Path) -> AsyncIterator[Page]:
+    """A page of one device, whose broker has said nothing yet."""
+    api.put("instances", instance(URL))
+    api.put("pods", broker(instance(URL)))
+    async with serving(api, tmp_path) as made:
+        yield made
