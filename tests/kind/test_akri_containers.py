@@ -9,8 +9,8 @@ from typing import Any
 
 import machine
 import pytest
-import yaml
 from labkit import Lab, Result, eventually
+from undoing import undo
 
 CONFIGURATION = "akri-debug-echo-containers"
 INSTANCE = f"{CONFIGURATION}-aae70c"
@@ -40,16 +40,6 @@ def demo(kind_lab: Lab) -> Iterator[Result]:
     """The first demo on Kind."""
     yield kind_lab.playbook("site.yml")
     undo(kind_lab, "demo_wasm_debug_echo")
-
-
-def undo(lab: Lab, *roles: str) -> None:
-    """Take what roles made out of a cluster that stays."""
-    steps = [(role, "main") for role in ("lab", "edgelab_runtime", "kind_host", "registry")]
-    steps += [(role, "absent") for role in roles]
-    tasks = [{"ansible.builtin.include_role": {"name": f"edgelab.akri.{role}", "tasks_from": at}} for role, at in steps]
-    playbook = lab.home / "undo.yml"
-    playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
-    lab.run(["ansible-playbook", str(playbook), "-e", json.dumps({**lab.variables, "lab_name": lab.name})])
 
 
 def node(lab: Lab) -> str:
