@@ -12,7 +12,6 @@ from linuxpy.video.device import (
     BufferType,
     Capability,
     Device,
-    PixelFormat,
     V4L2Error,
     VideoCapture,
     human_pixel_format,
@@ -53,9 +52,9 @@ class V4l2Device:
         try:
             self._capture.open()
         except V4L2Error as error:
-            raise OSError(0, str(error)) from error
+            raise OSError(str(error)) from error
         found = self._capture.get_format()
-        return Format(human_pixel_format(PixelFormat(found.pixel_format)), (found.width, found.height))
+        return Format(human_pixel_format(found.pixel_format), (found.width, found.height))
 
     def fileno(self) -> int:
         """The device's own."""
