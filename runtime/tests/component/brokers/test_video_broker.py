@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc.aio
 import pytest
 from aiohttp import web
 from edgelab.brokers.video.capture import Capture
@@ -23,6 +24,9 @@ from edgelab.service.multipart import STREAM_TYPE, part
 from edgelab.service.sockets import bind
 from edgelab.wire.camera_grpc import CameraStub
 from edgelab.wire.camera_pb2 import NotifyRequest, NotifyResponse
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
 from grpclib.client import Channel, Stream
 from grpclib.exceptions import StreamTerminatedError
 
@@ -140,6 +144,37 @@ async def test_brokers_of_two_cameras_tell_them_apart(cameras: Cameras) -> None:
         one, other = await asyncio.gather(got(first), got(second))
         assert (one.camera, other.camera) == tuple(cameras.urls)
         assert one.frame != other.frame
+
+
+AKRI = FileDescriptorProto(
+    name="akri/camera.proto",
+    package="camera.akri",
+    syntax="proto3",
+    message_type=[
+        DescriptorProto(
+            name="NotifyResponse",
+            field=[
+                FieldDescriptorProto(name="frame", number=1, type="TYPE_BYTES", label="LABEL_OPTIONAL"),
+                FieldDescriptorProto(name="camera", number=2, type="TYPE_STRING", label="LABEL_OPTIONAL"),
+            ],
+        )
+    ],
+)
+"""What clients of Akri's sample know of an answer."""
+
+
+async def test_a_client_that_knows_akris_fields_alone_is_served(cameras: Cameras) -> None:
+    pool = DescriptorPool()
+    pool.Add(AKRI)
+    response = GetMessageClass(pool.FindMessageTypeByName("camera.akri.NotifyResponse"))
+    async with (
+        broker(cameras.urls[0]) as channel,
+        grpc.aio.insecure_channel(f"127.0.0.1:{channel._port}") as theirs,
+    ):
+        call = theirs.unary_unary("/camera.Camera/GetFrame", response_deserializer=response.FromString)
+        seen = await call(b"", timeout=20)
+        assert seen.camera == cameras.urls[0]
+        assert read_stamp(seen.frame) is not None
 
 
 async def test_a_camera_unplugged_mid_stream_leaves_no_frame_and_comes_back(cameras: Cameras) -> None:

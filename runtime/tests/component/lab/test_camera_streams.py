@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ class Lab:
         async with self.client.patch(f"{self.base}/devices/{number}", data=body, headers=headers) as answer:
             assert answer.status == 200, await answer.text()
 
-    async def frames(self, url: str) -> AsyncIterator[bytes]:
+    async def frames(self, url: str) -> AsyncGenerator[bytes]:
         async with self.client.get(url) as answer:
             assert answer.status == 200
             reader = MjpegReader(answer.headers["Content-Type"])
@@ -53,7 +53,7 @@ class Lab:
 
     async def some(self, url: str, count: int) -> list[bytes]:
         taken: list[bytes] = []
-        async with aclosing(self.frames(url)) as frames:  # type: ignore[type-var]
+        async with aclosing(self.frames(url)) as frames:
             async for frame in frames:
                 taken.append(frame)
                 if len(taken) == count:
@@ -177,15 +177,18 @@ async def test_a_viewer_that_stops_reading_misses_frames_and_is_dropped(tmp_path
     async with running(tmp_path / "c.json", behaviour, count=1) as lab:
         host, port = "127.0.0.1", int(lab.urls[0].split(":")[2].strip("/"))
         with socket.create_connection((host, port)) as stalled:
+            stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
             stalled.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             stalled.setblocking(False)
             await until(lambda: lab.viewers() == 1)
             assert len(await lab.some(lab.urls[0], 5)) == 5
             await until(lambda: lab.viewers() == 0)
             count = len(made)
+            waited = 0
             async with asyncio.timeout(20):
-                while await asyncio.get_running_loop().sock_recv(stalled, 65536):
-                    pass
+                while piece := await asyncio.get_running_loop().sock_recv(stalled, 65536):
+                    waited += len(piece)
+        assert waited < 3 * len(big)
         assert len(made) == count
         assert len(await lab.some(lab.urls[0], 2)) == 2
 

@@ -6,6 +6,7 @@ misses ticks; one that has not read for STALLED_SECONDS is dropped.
 """
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
@@ -20,6 +21,7 @@ from edgelab.service.multipart import STREAM_TYPE, part
 
 STALLED_SECONDS = 20.0
 
+_SEND_BUFFER = 128 * 1024
 _SNAPSHOT = "/snapshot.jpg"
 _GOLDEN = 0.618034
 _FRESH = {"Cache-Control": "no-store"}
@@ -68,6 +70,10 @@ class Camera:
     async def _stream(
         self, response: web.StreamResponse, request: web.BaseRequest, setting: Callable[[], Setting]
     ) -> None:
+        transport = request.transport
+        if transport is None:
+            return
+        _keep_short(transport)
         self._viewers += 1
         try:
             async with aclosing(self._ticks(setting)) as ticks:
@@ -76,8 +82,7 @@ class Camera:
                         await response.write(part(self._frame(tick)))
         except (TimeoutError, ConnectionError):
             # A graceful end would wait for the viewer to read.
-            if request.transport:
-                request.transport.abort()
+            transport.abort()
         finally:
             self._viewers -= 1
 
@@ -98,3 +103,9 @@ class Camera:
         if self._made is None or self._made[0] != tick:
             self._made = (tick, self._film(self._clock()))
         return self._made[1]
+
+
+def _keep_short(transport: asyncio.Transport) -> None:
+    """Let few pictures wait on their way to a slow viewer, who would see them late: the kernel would take megabytes."""
+    transport.set_write_buffer_limits(high=0)
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
