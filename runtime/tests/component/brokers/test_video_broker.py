@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -311,15 +312,25 @@ async def _read_to_its_end(stream: Stream[NotifyRequest, NotifyResponse]) -> Non
         pass
 
 
-def test_the_command_serves_until_told_to_end(tmp_path: Path) -> None:
-    environment = {**os.environ, "AKRI_HTTP_DEVICE_ENDPOINT_1A2B3C": "http://127.0.0.1:1/", "PYTHONUNBUFFERED": "1"}
+async def test_the_command_serves_until_told_to_end_also_while_somebody_watches(cameras: Cameras) -> None:
+    environment = {**os.environ, "AKRI_HTTP_DEVICE_ENDPOINT_1A2B3C": cameras.urls[0], "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "edgelab", "broker", "video", "--listen", "127.0.0.1", "--grpc", "0"]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr
-        line = next(line for line in process.stderr if "serving camera.Camera on port" in line)
-        assert line.endswith(": http://127.0.0.1:1/\n")
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.PIPE)
+    assert process.stderr
+    async for line in process.stderr:
+        if serving := re.search(rb"serving camera.Camera on port (\d+): (\S+)", line):
+            break
+    else:
+        raise AssertionError("it ended")
+    assert serving[2].decode() == cameras.urls[0]
+    channel = Channel("127.0.0.1", int(serving[1]))
+    watching = asyncio.create_task(watched(channel, lambda _: False))
+    assert (await got(channel)).frame
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), 20) == 0
+    with pytest.raises(StreamTerminatedError):
+        await watching
+    channel.close()
 
 
 def test_the_command_without_a_camera_says_so() -> None:
