@@ -23,11 +23,11 @@ async def test_a_value_is_what_the_broker_says(api: FakeApi, page: Page) -> None
 
 
 async def test_a_broker_speaks_for_its_own_device_only(api: FakeApi, page: Page) -> None:
-    api.say(UID, "http device http://127.0.0.1:4004/ value 1.00")
-    api.say(UID, "Reading my device every 10 s")
-    api.say(UID, f"http device {URL} value 2.00")
-    row = (await page.until(shows(value=2.0))).rows[URL]
-    assert [value for _, value in row["history"]] == [2.0]
+    now = time.time()
+    for ago, line in enumerate((f"{URL} value 2.00", "http://127.0.0.1:4004/ value 1.00", f"{URL} value 3.00")):
+        api.say(UID, f"http device {line}", at=now - 9 + 3 * ago)
+    row = (await page.until(shows(value=3.0))).rows[URL]
+    assert [value for _, value in row["history"]] == [2.0, 3.0]
 
 
 async def test_the_past_of_a_broker_is_read_once_also_over_a_break(api: FakeApi, tmp_path: Path) -> None:
