@@ -22,6 +22,7 @@ _COMMANDS = {
     "proxy": ("edgelab.discovery.command", "serve a Wasm discovery handler to an Akri agent"),
     "ready": ("edgelab.service.command", "tell whether a process of a lab is ready"),
     "residue": ("edgelab.lab.residue", "list what is left of a lab"),
+    "wasm": ("edgelab.node.wasm_command", "try a Wasm module on this machine, without a cluster"),
 }
 
 

@@ -82,7 +82,7 @@ def _new(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     handler = find_handler(arguments.handler)
     view = View(arguments.properties, _naming(arguments.configuration, arguments.node, shared=handler.shared))
-    request = DiscoverRequest(_read(arguments.details), dict(map(_property, arguments.property)))
+    request = DiscoverRequest(read_details_file(arguments.details), dict(map(_property, arguments.property)))
     display = open_display(sys.stdout, sys.stderr, view)
     show_devices(functools.partial(handler.answer, request), display, once=arguments.once)
     return 0
@@ -111,6 +111,16 @@ def show_devices(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def read_details_file(details: str) -> str:
+    """The discovery details in a file, `-` for standard input, empty for none. Raises LabError."""
+    try:
+        if details == "-":
+            return sys.stdin.read()
+        return Path(details).read_text() if details else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabError(attempted=f"Read the discovery details in {details}", seen=str(error)) from error
+
+
 class _Messages(logging.Handler):
     def __init__(self, display: Display) -> None:
         super().__init__()
@@ -135,15 +145,6 @@ def _naming(configuration: str, node: str, *, shared: bool) -> Callable[[Device]
 def _property(text: str) -> tuple[str, bytes | None]:
     name, given, value = text.partition("=")
     return name, value.encode() if given else None
-
-
-def _read(details: str) -> str:
-    try:
-        if details == "-":
-            return sys.stdin.read()
-        return Path(details).read_text() if details else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabError(attempted=f"Read the discovery details in {details}", seen=str(error)) from error
 
 
 _ACTIONS = {"serve": _serve, "run": _run, "new": _new}
