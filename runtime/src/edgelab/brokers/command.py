@@ -16,10 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from edgelab.brokers.http_broker import serve_values, tell_values
-from edgelab.brokers.http_client import HttpClient
 from edgelab.brokers.http_device import client, given_device, read_device
-from edgelab.brokers.video.broker import serve_video
-from edgelab.kube.client import connect
 from edgelab.service.run import run_service
 from edgelab.service.sockets import bind
 
@@ -86,7 +83,13 @@ async def _run_broker(arguments: argparse.Namespace) -> None:
             await asyncio.Event().wait()
 
 
+# There is a process of the first for each device, so what only the others need is imported by these.
+
+
 async def _run_client(arguments: argparse.Namespace) -> None:
+    from edgelab.brokers.http_client import HttpClient  # noqa: PLC0415
+    from edgelab.kube.client import connect  # noqa: PLC0415
+
     caller = HttpClient(
         connect(arguments.kubeconfig),
         arguments.configuration,
@@ -98,6 +101,8 @@ async def _run_client(arguments: argparse.Namespace) -> None:
 
 
 async def _run_video(arguments: argparse.Namespace) -> None:
+    from edgelab.brokers.video.broker import serve_video  # noqa: PLC0415
+
     await serve_video(os.environ, arguments.listen, arguments.grpc)
 
 
