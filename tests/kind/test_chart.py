@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from charts.packed import helm, pack
 from labkit import Lab, eventually
+from undoing import undo
 
 CONFIGURATION = """
 apiVersion: akri.sh/v0
@@ -21,32 +21,33 @@ spec: {discoveryHandler: {name: nobody, discoveryDetails: ""}, capacity: 1}
 """
 
 
-def absent(lab: Lab, **variables: Any) -> None:
-    """Take Akri away as it is installed."""
-    facts = {"containers": True, "kubelet_root": "/var/lib/kubelet", "node_command": []}
-    roles = [("lab", "main"), ("edgelab_runtime", "main"), ("akri", "absent")]
-    tasks = [{"ansible.builtin.include_role": {"name": f"edgelab.akri.{role}", "tasks_from": at}} for role, at in roles]
-    playbook = lab.home / "absent.yml"
-    playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
-    given = {**lab.variables, "lab_name": lab.name, "lab_cluster_facts": facts, **variables}
-    lab.run(["ansible-playbook", str(playbook), "-e", json.dumps(given)])
-
-
-@pytest.fixture
-def chart(kind_lab: Lab, tmp_path: Path) -> Iterator[dict[str, Any]]:
+@pytest.fixture(scope="module")
+def chart(kind_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """Variables of the chart with the images of the lab; what was embedded is away meanwhile and comes back."""
     pods = kind_lab.get("-n", "akri", "daemonset", "akri-agent")["spec"]["template"]["spec"]
     image = pods["containers"][0]["image"]
     assert "@sha256:" in image
-    absent(kind_lab)
+    undo(kind_lab, "akri")
     yield {
         "akri_implementation": "chart",
-        "akri_chart": str(pack(helm(), tmp_path)),
+        "akri_chart": str(pack(helm(), tmp_path_factory.mktemp("chart"))),
         "akri_chart_repository": "",
         "akri_chart_agent_image": image,
         "akri_chart_controller_image": image,
     }
     kind_lab.playbook("up.yml")
+
+
+def test_a_demo_has_its_handler_by_the_charts_values_for_one_of_yours(kind_lab: Lab, chart: dict[str, Any]) -> None:
+    demo = {**chart, "lab_demo": "http", "demo_http_devices": 2, "demo_http_interval": 2}
+    assert kind_lab.playbook("site.yml", **demo).output.count("http client akri-http-") == 2
+    assert kind_lab.playbook("site.yml", **demo).changed_tasks() == []
+    status = kind_lab.get("-n", "akri", "daemonset", "akri-http-discovery-daemonset")["status"]
+    assert status["numberReady"] == status["desiredNumberScheduled"] == 1
+    undo(kind_lab, "demo_http", **chart)
+    kinds = ("-n", "akri", "get", "daemonsets", "-o", "name")
+    assert kind_lab.kubectl(*kinds).split() == ["daemonset.apps/akri-agent-daemonset"]
+    assert kind_lab.kubectl("get", "akric,akrii,pods", "-o", "name") == ""
 
 
 def test_the_chart_runs_its_agents_and_goes_in_the_right_order(
@@ -65,7 +66,7 @@ def test_the_chart_runs_its_agents_and_goes_in_the_right_order(
     # One of the agent beside the Wasm node, one of that of the node that runs containers.
     eventually(lambda: len(json.loads(kind_lab.kubectl(*finalizers) or "[]")) == 2, what="both agents' finalizers")
 
-    absent(kind_lab, **chart)
+    undo(kind_lab, "akri", **chart)
     assert kind_lab.kubectl("get", "crd", "-o", "name") == ""
     assert kind_lab.kubectl("get", "namespace", "akri", "--ignore-not-found") == ""
     assert kind_lab.kubectl("get", "clusterrole", "akri-agent-role", "--ignore-not-found") == ""
