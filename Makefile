@@ -19,12 +19,9 @@ unexport PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE
 export NO_PROXY := $(if $(NO_PROXY),$(NO_PROXY),$(no_proxy))$(if $(NO_PROXY)$(no_proxy),$(comma))127.0.0.1,localhost,::1
 export no_proxy := $(NO_PROXY)
 comma := ,
-space := $(subst ,, )
-# Molecule scenarios that make machines or clusters of their own.
-MACHINE_SCENARIOS := container_images dashboard demo_wasm_handler gce_host kind_host microk8s_host
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up verify down kubeconfig kubectl test unit integration kind test-machines test-edge molecule lint sanity bench lock wire wasm clean
+.PHONY: help setup setup-dev demo up verify down kubeconfig kubectl test unit integration kind machines test-edge molecule lint sanity bench lock wire wasm clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -55,7 +52,7 @@ kubeconfig: ## the path of the kubeconfig, for export KUBECONFIG=$(make -s kubec
 kubectl: setup ## a kubectl of the control plane's version, where there is none on PATH
 	@$(PLAYBOOK) playbooks/kubectl.yml
 
-test: lint unit integration kind molecule sanity ## every test that needs no other machine (see test-machines, test-edge)
+test: lint unit integration kind machines molecule sanity ## every test but those on the edge host (make test-edge)
 
 unit: setup-dev ## tests that need no lab
 	@$(BIN)/pytest runtime/tests tests/unit $(ARGS)
@@ -67,15 +64,14 @@ integration: setup-dev ## tests on a real lab
 kind: setup-dev ## tests on real Kind
 	@$(BIN)/pytest tests/kind $(ARGS)
 
-test-machines: setup-dev ## tests on machines by ssh, and with stand-ins for MicroK8s and Compute Engine; scenarios that need such
+machines: setup-dev ## tests on machines by ssh, and with stand-ins for MicroK8s and Compute Engine
 	@$(BIN)/pytest tests/machines tests/gce tests/microk8s $(ARGS)
-	@$(BIN)/python tools/molecule.py $(MACHINE_SCENARIOS)
 
 test-edge: setup-dev ## tests on a QEMU machine with a kernel of its own: modules, cameras, reboot
 	@$(BIN)/pytest tests/edge $(ARGS)
 
 molecule: setup-dev ## a scenario per role
-	@$(BIN)/python tools/molecule.py --leave-out $(subst $(space),$(comma),$(MACHINE_SCENARIOS)) $(ARGS)
+	@$(BIN)/python tools/molecule.py $(ARGS)
 
 lint: setup-dev ## style, types, layers
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -2,7 +2,8 @@
 
     python tools/lock.py [--upgrade]
 
-A version that is locked already stays, unless the newest ones are asked for. Needs `uv` on PATH. The files lock in an order in which each constrains the next, so that all agree on every version.
+A version that is locked already stays, unless the newest ones are asked for. Needs `uv` on PATH. The files lock in an
+order in which each constrains the next, so that all agree on every version.
 """
 
 import argparse
