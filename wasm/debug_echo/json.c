@@ -12,10 +12,14 @@ enum { DEEPEST = 32 };
 typedef struct {
     const char *next;
     const char *error;
+    bool unfinished; /* the error is that the text ends */
 } Reader;
 
 static bool fail(Reader *reader, const char *error) {
-    if (reader->error == NULL) reader->error = error;
+    if (reader->error == NULL) {
+        reader->error = error;
+        reader->unfinished = *reader->next == '\0';
+    }
     return false;
 }
 
@@ -170,7 +174,8 @@ static bool read_object(Reader *reader, TextList *descriptions) {
     bool found = false;
     Text key = {0};
     bool good = expect(reader, '{', "an object was expected");
-    while (good) {
+    bool more = good && peek(reader) != '}';
+    while (more) {
         good = read_string(reader, &key) && expect(reader, ':', "a colon was expected");
         if (!good) break;
         if (strcmp(key.data, "descriptions") == 0) {
@@ -179,19 +184,20 @@ static bool read_object(Reader *reader, TextList *descriptions) {
         } else {
             good = skip_value(reader, 0);
         }
-        if (!good || !accept(reader, ',')) break;
+        more = good && accept(reader, ',');
     }
     text_free(&key);
+    if (good && !found && peek(reader) == '}') return fail(reader, "descriptions is missing");
     return good && expect(reader, '}', "a comma or the end of the object was expected") &&
-           (peek(reader) == '\0' || fail(reader, "text after the object")) &&
-           (found || fail(reader, "descriptions is missing"));
+           (peek(reader) == '\0' || fail(reader, "text after the object"));
 }
 
-const char *json_read_descriptions(const char *json, TextList *descriptions) {
+const char *json_read_descriptions(const char *json, TextList *descriptions, bool *unfinished) {
     Reader reader = {.next = json};
     TextList read = {0};
     if (!read_object(&reader, &read)) {
         text_list_free(&read);
+        *unfinished = reader.unfinished;
         return reader.error;
     }
     text_list_free(descriptions);

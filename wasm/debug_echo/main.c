@@ -3,7 +3,8 @@
  * In its directory it reads in.in, {"descriptions":["foo0"]}, and answers with out.out, one device for each
  * description. It answers each time in.in is written (even with the same content: that is how the proxy asks again)
  * and each time debug-echo-availability.txt begins or ceases to contain OFFLINE; offline the answer has no devices.
- * out.out is written whole, under another name first. An in.in that cannot be read changes nothing.
+ * out.out is written whole, under another name first. The answer to an in.in that asks for something else is
+ * {"error":"..."}; one that cannot be read, or that ends too early, changes nothing.
  */
 #include "json.h"
 
@@ -35,9 +36,10 @@ typedef struct {
     Version input;
     Version availability;
     TextList descriptions;
-    bool asked;      /* an in.in was understood */
+    const char *objection; /* why there is no answer to in.in, if there is none */
+    bool asked;            /* an in.in was read to its end */
     bool offline;
-    bool unanswered; /* out.out has yet to say what is known */
+    bool unanswered;       /* out.out has yet to say what is known */
 } Handler;
 
 static Version version_of(const char *path) {
@@ -78,7 +80,13 @@ static bool write_file(const char *path, const char *content) {
     return fclose(file) == 0 && written;
 }
 
-static void render(const Handler *handler, Text *out) {
+static void render_objection(const char *objection, Text *out) {
+    text_append_string(out, "{\"error\":");
+    json_append_string(out, objection);
+    text_append_string(out, "}");
+}
+
+static void render_devices(const Handler *handler, Text *out) {
     size_t count = handler->offline ? 0 : handler->descriptions.count;
     text_append_string(out, "{\"devices\":[");
     for (size_t index = 0; index < count; index++) {
@@ -96,7 +104,11 @@ static void render(const Handler *handler, Text *out) {
 static void answer(Handler *handler) {
     static bool complained = false;
     Text out = {0};
-    render(handler, &out);
+    if (handler->objection != NULL) {
+        render_objection(handler->objection, &out);
+    } else {
+        render_devices(handler, &out);
+    }
     bool written = write_file(OUTPUT_UNFINISHED, out.data) && rename(OUTPUT_UNFINISHED, OUTPUT) == 0;
     if (written) {
         printf("output: %s\n", out.data);
@@ -114,11 +126,13 @@ static void read_input(Handler *handler) {
         return;
     }
     Text content = {0};
-    const char *error = read_file(INPUT, &content) ? json_read_descriptions(content.data, &handler->descriptions)
-                                                   : strerror(errno);
-    if (error != NULL) {
-        fprintf(stderr, "Cannot use %s: %s\n", INPUT, error);
-    } else {
+    bool unfinished = true;
+    const char *error = read_file(INPUT, &content)
+                            ? json_read_descriptions(content.data, &handler->descriptions, &unfinished)
+                            : strerror(errno);
+    if (error != NULL) fprintf(stderr, "Cannot use %s: %s\n", INPUT, error);
+    if (error == NULL || !unfinished) {
+        handler->objection = error;
         handler->asked = handler->unanswered = true;
     }
     text_free(&content);

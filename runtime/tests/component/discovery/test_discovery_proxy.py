@@ -265,6 +265,31 @@ async def test_a_handler_may_refuse_details(agent, run_dir: Path, handler_dir: P
             assert await answers.next_ids() == ["foo0"]
 
 
+@pytest.mark.parametrize(
+    ("details", "objection"),
+    [
+        ("", "descriptions is missing"),
+        ("{description: [foo0]}", "descriptions is missing"),
+        ("foo0", "an object was expected"),
+    ],
+)
+async def test_debug_echo_refuses_what_it_does_not_know(
+    agent, run_dir: Path, handler_dir: Path, start_guest, details: str, objection: str
+) -> None:
+    start_guest()
+    async with running_proxy(run_dir, handler_dir), agent.up():
+        endpoint = (await agent.registered()).endpoint
+        async with agent.discover(endpoint, details) as answers:
+            with pytest.raises(GRPCError) as caught:
+                await answers.next()
+        assert (caught.value.status, caught.value.message) == (
+            Status.INVALID_ARGUMENT,
+            f"discoveryDetails: {objection}",
+        )
+        async with agent.discover(endpoint, DETAILS) as answers:
+            assert await answers.next_ids() == ["foo0", "foo1"]
+
+
 async def test_several_handlers_in_one_process(agent, run_dir: Path, handler_dir: Path, tmp_path: Path) -> None:
     other_dir = tmp_path / "other"
     other_dir.mkdir()
