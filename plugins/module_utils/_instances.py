@@ -139,7 +139,8 @@ def _with_surroundings(cluster: Cluster, scope: Scope, seen: Seen) -> Seen:
         if label(body, INSTANCE_LABEL) in instances or scope.configuration in ("", label(body, CONFIGURATION_LABEL))
     ]
     nodes = [body for body in cluster.find_all("v1", "Node") if name(body) in wanted] if wanted else []
-    return replace(seen, nodes=nodes, services=services)
+    about = cluster.find_all("v1", "Event", scope.namespace, fieldSelector="involvedObject.kind=Instance,type=Warning")
+    return replace(seen, nodes=nodes, services=services, events=[*seen.events, *about])
 
 
 def _handlers(scope: Scope) -> Sequence[Mapping[str, Any]] | None:

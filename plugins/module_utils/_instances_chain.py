@@ -139,9 +139,15 @@ def _no_broker(seen: Seen, place: Place) -> Stop | None:
         return _not_running(pod)
     where = f" on {place.node}" if place.node else ""
     missing = _node_fault(seen.nodes, place) if place.node else None
-    return missing or Stop(
-        "pod", f"There is no broker of {place.instance}{where}", "Does the controller run? Look at its log"
-    )
+    return missing or _not_made(seen, place, f"There is no broker of {place.instance}{where}")
+
+
+def _not_made(seen: Seen, place: Place, text: str) -> Stop:
+    about = [event for event in seen.events if event["involvedObject"].get("name") == place.instance]
+    if about:
+        latest = _last_text(sorted(about, key=_when))
+        return Stop("pod", f"{text}. {latest}", "Correct the brokerSpec of the Configuration")
+    return Stop("pod", text, "Does the controller run? Look at its log")
 
 
 def _node_fault(nodes: Iterable[Object], place: Place) -> Stop | None:

@@ -46,7 +46,7 @@ def event(reason: str, at: str = "2026-11-21T09:00:06Z", uid: str = "c1") -> dic
         "message": "said the handler",
         "lastTimestamp": None,
         "eventTime": at.replace("Z", ".123456Z"),
-        "involvedObject": {"uid": uid},
+        "involvedObject": {"uid": uid, "name": INSTANCE},
     }
 
 
@@ -102,6 +102,13 @@ BROKERS = Wanted(brokers=True)
         (BROKERS, Seen(**FOUND, nodes=[node(ready="Unknown")]), None, "node", "kubelet stopped posting"),
         (BROKERS, Seen(**FOUND, nodes=[node(amount="0")]), None, "resource", RESOURCE),
         (BROKERS, Seen(**FOUND, nodes=[node()]), None, "pod", "no broker of"),
+        (
+            BROKERS,
+            Seen(**FOUND, nodes=[node()], events=[event("BrokerRefused", uid="i1")]),
+            None,
+            "pod",
+            "BrokerRefused",
+        ),
         (BROKERS, Seen(**FOUND, nodes=[node()], pods=[pod(deletionTimestamp="x")]), None, "pod", "no broker of"),
         (BROKERS, Seen(**FOUND, pods=[pod(node="")]), None, "scheduling", "Insufficient"),
         (
