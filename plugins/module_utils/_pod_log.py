@@ -64,6 +64,7 @@ def wait_for_lines(
 
     A stream that ends before is opened again, and a Pod that took the place of the first is read from its beginning.
     """
+    _check(patterns)
     deadline = time.monotonic() + timeout
     while True:
         pods = cluster.find_all("v1", "Pod", namespace, labelSelector=selector)
@@ -73,6 +74,16 @@ def wait_for_lines(
         if time.monotonic() + _PAUSE > deadline:
             raise _silent(namespace, selector, heard)
         time.sleep(_PAUSE)
+
+
+def _check(patterns: Sequence[str]) -> None:
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise LabError(
+                attempted=f"Look for {pattern!r} in a log", seen=f"It is no regular expression: {error}"
+            ) from error
 
 
 def _read(cluster: Cluster, pod: Object | None, patterns: Sequence[str], deadline: float) -> Heard:

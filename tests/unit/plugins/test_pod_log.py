@@ -79,3 +79,8 @@ def test_what_is_missing_is_told_with_what_was_said_last() -> None:
 def test_a_pod_that_does_not_run_is_told() -> None:
     with pytest.raises(LabError, match="No such Pod runs"):
         wait(Cluster([pod("p", phase="Pending")]))
+
+
+def test_what_is_no_regular_expression_is_told() -> None:
+    with pytest.raises(LabError, match="no regular expression"):
+        subject.wait_for_lines(Cluster([]), "default", "app=client", ["a("], timeout=0)  # type: ignore[arg-type]
