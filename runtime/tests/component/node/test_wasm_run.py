@@ -6,7 +6,9 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO
 
@@ -162,6 +164,32 @@ def test_a_module_ends_with_the_command_that_is_killed(start: Start, module: Cal
     with _child(process, process.stdout) as child:
         process.kill()
         _await_end(child)
+
+
+@pytest.fixture
+def device() -> Iterator[str]:
+    """The URL of an HTTP device whose value is 42.17."""
+
+    class Device(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "6")
+            self.end_headers()
+            self.wfile.write(b"42.17\n")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Device) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def test_requests_go_to_the_urls_among_the_variables(start: Start, device: str) -> None:
+    broker = start(WASM / "http_broker.wasm", "--env", f"AKRI_HTTP_DEVICE_ENDPOINT={device}")
+    assert broker.stdout is not None
+    assert broker.stdout.readline() == f"http device {device} value 42.17\n"
 
 
 def test_the_devices_of_a_handler_are_shown_as_they_come_and_go(start: Start, temporary: Path, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def watch_devices(*, receive_bytes: int | None = None) -> Iterator[DeviceWatch]:
     """Watch the machine's devices from now until the block ends; nothing that happens in between is missed.
 
     `receive_bytes` is the size of the socket's buffer, the system's default without. Raises LabError when the kernel
-    gives no such socket. Needs a running event loop.
+    gives no such socket, or libudev is not installed. Needs a running event loop.
     """
     loop = asyncio.get_running_loop()
     try:
@@ -68,7 +68,7 @@ def watch_devices(*, receive_bytes: int | None = None) -> Iterator[DeviceWatch]:
         if receive_bytes is not None:
             monitor.set_receive_buffer_size(receive_bytes)
         monitor.start()
-    except OSError as error:
+    except (OSError, ImportError) as error:
         raise _deaf(error) from error
     # Not by the monitor's own poll: after an overrun it fails for ever, since it does not take the socket's error.
     with socket.socket(fileno=os.dup(monitor.fileno())) as messages:
@@ -80,5 +80,6 @@ def watch_devices(*, receive_bytes: int | None = None) -> Iterator[DeviceWatch]:
             loop.remove_reader(messages)
 
 
-def _deaf(error: OSError) -> LabError:
-    return LabError(attempted="Listen for devices that come and go", seen=str(error))
+def _deaf(error: Exception) -> LabError:
+    missing = "Install libudev (libudev1 in Debian and Ubuntu)" if isinstance(error, ImportError) else ""
+    return LabError(attempted="Listen for devices that come and go", seen=str(error), remedy=missing)
