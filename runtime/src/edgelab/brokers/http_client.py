@@ -6,10 +6,8 @@ tried again at the next interval; others are not held up by it.
 
 import asyncio
 import logging
-import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from grpclib.client import Channel
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
@@ -17,6 +15,7 @@ from lightkube import AsyncClient, operators
 from lightkube.resources.core_v1 import Service
 
 from edgelab.brokers.http_device import ANSWER_SECONDS, cause_of, read_value
+from edgelab.brokers.target import Target, target_of
 from edgelab.core import names
 from edgelab.kube.follow import Key, Mirror
 from edgelab.kube.workers import Workers
@@ -32,15 +31,6 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """The Service of an Instance: whose brokers answer at this address."""
-
-    instance: str
-    host: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """What the broker of an Instance answered, or why nothing; `str()` is the line by which the client tells it."""
 
@@ -50,21 +40,6 @@ class Answer:
 
     def __str__(self) -> str:
         return f"http client {self.instance} {f'failed: {self.failure}' if self.failure else f'value {self.value}'}"
-
-
-def target_of(service: Mapping[str, Any], configuration: str) -> Target | None:
-    """The target that a Service is, or None when it is of another Configuration.
-
-    A Service names its Instance alone, whose name is the Configuration's and six hexadecimal digits. Raises ValueError
-    for one without an address in the cluster or without a port.
-    """
-    instance = (service["metadata"].get("labels") or {}).get(names.INSTANCE_LABEL, "")
-    if not re.fullmatch(re.escape(configuration) + "-[0-9a-f]{6}", instance):
-        return None
-    spec = service["spec"]
-    if spec.get("clusterIP") in (None, "", "None") or not spec.get("ports"):
-        raise ValueError("it has no address in the cluster or no port")
-    return Target(instance, spec["clusterIP"], spec["ports"][0]["port"])
 
 
 async def call(target: Target) -> Answer:

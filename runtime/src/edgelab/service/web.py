@@ -4,7 +4,9 @@ A name that resolves to this machine (DNS rebinding) is refused by its Host head
 must come from a page of the server itself or from no page at all, and be JSON, which other sites' forms cannot send.
 """
 
+import asyncio
 import ipaddress
+import socket
 from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -13,6 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 _READING = ("GET", "HEAD")
+_SEND_BUFFER = 128 * 1024
 
 
 def refusal(method: str, headers: Mapping[str, str], names: Collection[str] = ()) -> tuple[HTTPStatus, str] | None:
@@ -45,6 +48,12 @@ def guard(names: Collection[str] = ()) -> Middleware:
 def in_url(host: str) -> str:
     """A host as it stands in a URL: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
+
+
+def keep_short(transport: asyncio.Transport) -> None:
+    """Let few pictures wait on their way to a slow viewer, who would see them late: the kernel would take megabytes."""
+    transport.set_write_buffer_limits(high=0)
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 
 
 def _is_ours(host: str, names: Collection[str]) -> bool:

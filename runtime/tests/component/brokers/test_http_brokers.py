@@ -13,8 +13,9 @@ import pytest
 import yaml
 from aiohttp import web
 from edgelab.brokers.http_broker import serve_values
-from edgelab.brokers.http_client import Target, call
+from edgelab.brokers.http_client import call
 from edgelab.brokers.http_device import Reading, client, read_device
+from edgelab.brokers.target import Target
 from edgelab.service.sockets import bind
 from edgelab.wire import http_pb2 as wire
 from edgelab.wire.http_grpc import DeviceServiceStub

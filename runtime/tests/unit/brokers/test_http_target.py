@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from edgelab.brokers.http_client import Target, target_of
+from edgelab.brokers.target import Target, target_of
 
 
 def service(instance: str | None = "akri-http-aae70c", **spec: Any) -> dict[str, Any]:

@@ -6,7 +6,6 @@ misses ticks; one that has not read for STALLED_SECONDS is dropped.
 """
 
 import asyncio
-import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
@@ -18,10 +17,10 @@ from edgelab.lab.cameras.film import film
 from edgelab.lab.cameras.pattern import Size
 from edgelab.lab.devices.model import Setting
 from edgelab.service.multipart import STREAM_TYPE, part
+from edgelab.service.web import keep_short
 
 STALLED_SECONDS = 20.0
 
-_SEND_BUFFER = 128 * 1024
 _SNAPSHOT = "/snapshot.jpg"
 _GOLDEN = 0.618034
 _FRESH = {"Cache-Control": "no-store"}
@@ -73,7 +72,7 @@ class Camera:
         transport = request.transport
         if transport is None:
             return
-        _keep_short(transport)
+        keep_short(transport)
         self._viewers += 1
         try:
             async with aclosing(self._ticks(setting)) as ticks:
@@ -103,9 +102,3 @@ class Camera:
         if self._made is None or self._made[0] != tick:
             self._made = (tick, self._film(self._clock()))
         return self._made[1]
-
-
-def _keep_short(transport: asyncio.Transport) -> None:
-    """Let few pictures wait on their way to a slow viewer, who would see them late: the kernel would take megabytes."""
-    transport.set_write_buffer_limits(high=0)
-    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
