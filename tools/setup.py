@@ -8,6 +8,7 @@ recorded in VENV, so that a second call compares and stops. Written for any Pyth
 """
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -41,8 +42,12 @@ def main(words: List[str]) -> None:
 
 
 def newest_python() -> str:
-    """The interpreter that runs this, or a newer one found on PATH when this one is too old."""
-    names = [sys.executable] if sys.version_info >= OLDEST else [f"python3.{minor}" for minor in range(14, 10, -1)]
+    """The interpreter that runs this, or a newer one found on PATH when this one is too old.
+
+    Never that of a virtual environment: a shell that has activated one means the same Python as a shell that has not.
+    """
+    ours = getattr(sys, "_base_executable", sys.executable)
+    names = [ours] if sys.version_info >= OLDEST else [f"python3.{minor}" for minor in range(14, 10, -1)]
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
         stop(
@@ -50,7 +55,7 @@ def newest_python() -> str:
             "Install one (Debian 12, Ubuntu 24.04 and newer have it: apt-get install python3 python3-venv),",
             "or name it: make PYTHON=/path/to/python3.12 ...",
         )
-    return found
+    return os.path.realpath(found)
 
 
 def link_collection() -> None:
