@@ -96,8 +96,10 @@ class NodeRecord:
                 log.log(logging.WARNING if failures == 3 else logging.DEBUG, "cannot write the Node: %s", error)
                 await asyncio.sleep(_BACKOFF.delay(failures))
                 continue
+            # Not wait_for: before Python 3.12 that swallows a cancellation which comes together with news.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), _MEASURE_SECONDS)
+                async with asyncio.timeout(_MEASURE_SECONDS):
+                    await self._news.wait()
 
     def _judge(self, error: httpx2.HTTPError) -> None:
         if not isinstance(error, ApiError):

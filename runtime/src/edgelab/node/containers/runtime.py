@@ -58,7 +58,8 @@ class Containers:
         async with self._asking:
             zygote = await self._running_zygote()
             try:
-                answer = await asyncio.wait_for(zygote.ask(spec.to_json()), _START_SECONDS)
+                async with asyncio.timeout(_START_SECONDS):
+                    answer = await zygote.ask(spec.to_json())
             except (OSError, EOFError, TimeoutError, ValueError) as error:
                 zygote.close()
                 self._zygote = None
