@@ -1,0 +1,55 @@
+"""The guides of docs/guides tell the truth: each is carried out as it stands, by a reader with a home of their own.
+
+The home is new, so that the lab `default` of the guides is no other's; the cache of binaries is the user's.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from guidekit import Shell, carry_out, open_shell
+from labkit import ROOT, Lab, kubectl
+
+pytestmark = pytest.mark.lab
+
+GUIDES = ROOT / "docs/guides"
+Deeds = Mapping[str, Callable[[], None]]
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="edgelab-guide-"))
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+def lab(home: Path) -> Iterator[Lab]:
+    """The reader's lab, which the guide makes, and takes away unless it fails before."""
+    reader = Lab(home / ".local", "default")
+    yield reader
+    if reader.layout.marker.exists():
+        reader.playbook("down.yml")
+
+
+@pytest.fixture
+def shell(home: Path, lab: Lab) -> Iterator[Shell]:
+    """The reader's terminal, in the checkout, as one has it who has not activated anything."""
+    cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+    path = f"{home / 'bin'}:{os.environ['PATH']}"
+    (home / "bin").mkdir()
+    (home / "bin/kubectl").symlink_to(kubectl())
+    kept = {name: value for name, value in os.environ.items() if name not in ("XDG_STATE_HOME", "KUBECONFIG")}
+    with open_shell(ROOT, {**kept, "HOME": str(home), "XDG_CACHE_HOME": cache, "PATH": path}) as made:
+        yield made
+
+
+def test_wasm_debug_echo(shell: Shell) -> None:
+    carry_out(GUIDES / "wasm-debug-echo.md", shell, {})
+
+
+def test_write_a_handler(shell: Shell) -> None:
+    carry_out(GUIDES / "write-a-handler.md", shell, {})
