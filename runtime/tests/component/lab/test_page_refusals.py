@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from edgelab.cli.main import main
 from edgelab.core.errors import LabError
-from edgelab.lab.page import server
+from edgelab.lab.page import server, site
+from edgelab.lab.page.live import View
 from edgelab.lab.page.server import serve_page
-from edgelab.lab.page.view import Head, View
+from edgelab.lab.page.view import Head
 from pagekit import UID, URL, Page, serving, shows
 from standins.api_server import FakeApi
 
@@ -60,7 +61,9 @@ async def test_other_names_of_this_machine_are_refused(page: Page, path: str) ->
     ("path", "kind"),
     [
         ("/", "text/html"),
+        ("/base.css", "text/css"),
         ("/page.css", "text/css"),
+        ("/live.js", "text/javascript"),
         ("/page.js", "text/javascript"),
         ("/icon.svg", "image/svg+xml"),
         ("/metrics", "text/plain"),
@@ -83,7 +86,7 @@ def test_no_file_of_the_page_names_another_server() -> None:
 
 
 async def test_readers_are_limited(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_MOST_READERS", 2)
+    monkeypatch.setattr(site, "_MOST_READERS", 2)
     url = f"{page.base}/events"
     async with page.client.get(url), page.client.get(url), page.client.get(url) as third:
         assert third.status == 503
@@ -92,7 +95,7 @@ async def test_readers_are_limited(page: Page, monkeypatch: pytest.MonkeyPatch) 
 async def test_a_reader_that_stops_reading_is_let_go_while_others_go_on(
     api: FakeApi, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_READER_SECONDS", 0.2)
+    monkeypatch.setattr(site, "_READER_SECONDS", 0.2)
     reader, writer = await asyncio.open_connection("127.0.0.1", int(page.base.rsplit(":", 1)[1]), limit=1)
     writer.write(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
     async with asyncio.timeout(20):

@@ -5,8 +5,9 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from edgelab.lab.page.live import Live, View, changes
 from edgelab.lab.page.rows import Row
-from edgelab.lab.page.view import Head, Live, View, changes, metrics
+from edgelab.lab.page.view import Head, metrics
 
 HEAD = Head("akri-http", "default", 10)
 

@@ -15,18 +15,17 @@ from edgelab.core import names
 from edgelab.core.errors import LabError
 from edgelab.core.model import Instance
 from edgelab.kube.client import Instances
-from edgelab.kube.follow import Mirror
 from edgelab.kube.logs import Said
 from edgelab.lab.page.brokers import MOST, Listeners
 from edgelab.lab.page.control import Control
+from edgelab.lab.page.following import Following
+from edgelab.lab.page.live import Live, View
 from edgelab.lab.page.readings import HISTORY_SECONDS, History, reading
 from edgelab.lab.page.rows import Plug, Row, World, endpoint, rows
-from edgelab.lab.page.view import Head, Live, View
+from edgelab.lab.page.view import Head
 
 _LOOK_SECONDS = 1.0
 """How often rows are judged anew without news, and the mock devices asked which are plugged."""
-_AWAY_SECONDS = 1.0
-"""How long the API server is away before it is told: a watch that ends is no news."""
 _BREATH_SECONDS = 0.1
 """Least time between two views, however much brokers say."""
 
@@ -37,42 +36,23 @@ class Board:
     def __init__(
         self, client: AsyncClient, head: Head, control: Control | None, *, clock: Callable[[], float] = time.time
     ) -> None:
-        self.live = Live(View(head))
+        self.live: Live[Head, Row] = Live(View(head))
         self.clock = clock
         self._head, self._control = head, control
-        self._away: dict[str, tuple[float, str]] = {}
         self._no_control = ""
         self._histories: dict[str, History] = {}
         self._plugs: tuple[Plug, ...] = ()
         self._touched = asyncio.Event()
-        self._instances = self._mirror(client, "instances", Instances, _instance)
-        labels = {"labels": {names.CONFIGURATION_LABEL: head.configuration}}
-        self._pods = self._mirror(client, "pods", Pods, Broker.read, **labels)
+        self._following = Following(client, head.namespace, self._touched.set, clock)
+        self._instances = self._following.mirror("instances", Instances, Instance.from_dict)
+        self._pods = self._following.mirror("pods", Pods, Broker.read, {names.CONFIGURATION_LABEL: head.configuration})
         tail = math.ceil(HISTORY_SECONDS / head.interval) + 1
         self._listeners = Listeners(client, self._take, tail=tail, silence=max(30.0, 3 * head.interval))
-
-    def _mirror(
-        self, client: AsyncClient, name: str, resource: Any, parse: Callable[[Any], Any], **selectors: Any
-    ) -> Mirror[Any]:
-        def trouble(seen: str) -> None:
-            since, _ = self._away.pop(name, (self.clock(), ""))
-            if seen:
-                self._away[name] = since, seen
-            self._touched.set()
-
-        return Mirror(
-            client,
-            resource,
-            parse=parse,
-            on_change=lambda _key: self._touched.set(),
-            on_state=trouble,
-            selectors={"namespace": self._head.namespace, **selectors},
-        )
 
     @property
     def ready(self) -> bool:
         """The cluster has been seen once."""
-        return self._instances.listed.is_set() and self._pods.listed.is_set()
+        return self._following.ready
 
     async def status(self, _request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Answers the status socket."""
@@ -88,8 +68,7 @@ class Board:
     async def run(self) -> None:
         """Follow everything until cancelled."""
         async with self._listeners, asyncio.TaskGroup() as group:
-            group.create_task(self._instances.run())
-            group.create_task(self._pods.run())
+            group.create_task(self._following.run())
             group.create_task(self._look_at_plugs())
             while True:
                 await self._news()
@@ -152,10 +131,4 @@ class Board:
         return [one for one in self._instances.objects.values() if one.configuration == wanted and not one.deleting]
 
     def _told(self, limit: str) -> Head:
-        now = self.clock()
-        away = [seen for since, seen in self._away.values() if now - since >= _AWAY_SECONDS]
-        return replace(self._head, api=away[0] if away else "", control=self._no_control, limit=limit)
-
-
-def _instance(body: Any) -> Instance:
-    return Instance.from_dict(body)
+        return replace(self._head, api=self._following.away(), control=self._no_control, limit=limit)

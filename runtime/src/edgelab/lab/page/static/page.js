@@ -1,44 +1,14 @@
-// Shows what /events tells. The server decides what is stale and says so in words; here it is only drawn.
+// The page of HTTP devices. The server decides what is stale and says so in words; here it is only drawn.
+
+import { ago, at, make, MARKS, now, Rows, set, summarize, trouble, write } from "./live.js";
 
 const PAST = 300; // seconds of history that a sparkline spans, as wide as its viewBox
 const HEIGHT = 44;
-const MARKS = {
-  live: "M6 3a3 3 0 1 0 0 6 3 3 0 0 0 0-6z",
-  failing: "M2 2l8 8M10 2l-8 8",
-  stale: "M6 2v4.5l3 2M6 1a5 5 0 1 0 0 10 5 5 0 0 0 0-10z",
-  waiting: "M2 6h.01M6 6h.01M10 6h.01",
-  unplugged: "M2 6h8",
-};
 const WORDS = { live: "live", failing: "failing", stale: "stale", waiting: "waiting", unplugged: "unplugged" };
 
-const at = (id) => document.getElementById(id);
-const shown = new Map(); // id of a row -> { row, element }
 let head = null;
-let ahead = 0; // seconds by which the server's clock is ahead of ours
 
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-function set(element, name, value) {
-  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
-}
-
-function make(tag, className, text) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  if (text !== undefined) element.textContent = text;
-  return element;
-}
-
-const now = () => Date.now() / 1000 + ahead;
 const title = (row) => (row.device ? `Device ${row.device}` : row.url ? "Other device" : row.instance);
-
-function ago(seconds) {
-  const whole = Math.max(0, Math.round(seconds));
-  if (whole < 120) return `${whole} s ago`;
-  return whole < 7200 ? `${Math.round(whole / 60)} min ago` : `${Math.round(whole / 3600)} h ago`;
-}
 
 // The line breaks where readings are missing for more than two intervals.
 function path(points, x, y, broken) {
@@ -125,80 +95,29 @@ function draw(row, element) {
   }
 }
 
-function drawHead(rows) {
+function drawHead(told) {
+  const redraw = head && head.control !== told.control;
+  head = told;
+  if (redraw) rows.shown.forEach(({ row, element }) => drawSwitch(row, element));
   write(at("configuration"), head.configuration);
   write(at("namespace"), head.namespace);
   write(at("patience"), String(2 * head.interval));
-  const counts = Object.keys(WORDS).map((state) => [state, rows.filter((row) => row.state === state).length]);
-  at("summary").replaceChildren(...counts.filter(([, count]) => count).map(([state, count]) => {
-    const item = make("li");
-    item.append(make("b", "", String(count)), ` ${WORDS[state]}`);
-    return item;
-  }));
-  at("empty").hidden = rows.length > 0;
-  write(at("empty"), "No devices yet: none are discovered, and none are plugged in.");
-}
-
-const troubles = new Map(); // what is amiss -> in words
-function trouble(what, words) {
-  if ((troubles.get(what) ?? "") === words) return;
-  if (words) troubles.set(what, words);
-  else troubles.delete(what);
-  at("troubles").replaceChildren(...[...troubles.values()].map((text) => make("li", "", text)));
-  at("troubles").hidden = !troubles.size;
-}
-
-function drawTroubles() {
-  trouble("page", "");
-  trouble("api", head.api && `No news from the API server: ${head.api}. This is what was last known; the page goes on when the server is back.`);
   trouble("control", head.control && `Devices cannot be plugged or unplugged. ${head.control}`);
   trouble("limit", head.limit);
 }
 
-// Announced are devices that come and go, and nothing else: values change all the time.
-function announce(news) {
-  if (news.length) write(at("announcements"), `${news.join(". ")}.`);
+function drawSummary(all) {
+  summarize(all, WORDS);
+  write(at("empty"), "No devices yet: none are discovered, and none are plugged in.");
 }
 
+// Announced are devices that come and go, and nothing else: values change all the time.
 function newsOf(before, row) {
-  if (!before || before.plugged === row.plugged) return [];
+  if (before.plugged === row.plugged) return [];
   return [`${title(row)} ${row.plugged ? "plugged in" : "unplugged"}`];
 }
 
-function take(told, isSnapshot) {
-  ahead = told.now - Date.now() / 1000;
-  const redraw = head?.control !== told.head.control;
-  head = told.head;
-  const news = [];
-  for (const row of told.rows) {
-    const known = shown.get(row.id);
-    const element = known?.element ?? at("row").content.firstElementChild.cloneNode(true);
-    if (!isSnapshot) news.push(...(known ? newsOf(known.row, row) : [`${title(row)} appeared`]));
-    shown.set(row.id, { row, element });
-    draw(row, element);
-  }
-  const order = new Set(told.order);
-  for (const [id, { row, element }] of shown) {
-    if (order.has(id)) continue;
-    shown.delete(id);
-    element.remove();
-    if (!isSnapshot) news.push(`${title(row)} is gone`);
-  }
-  arrange(told.order);
-  if (redraw) shown.forEach(({ row, element }) => drawSwitch(row, element));
-  drawHead(told.order.map((id) => shown.get(id).row));
-  drawTroubles();
-  announce(news);
-}
-
-// A row that is in its place is not touched: moving an element would take the focus from it.
-function arrange(order) {
-  const body = at("rows");
-  order.forEach((id, place) => {
-    const { element } = shown.get(id);
-    if (body.children[place] !== element) body.insertBefore(element, body.children[place] ?? null);
-  });
-}
+const rows = new Rows({ head: drawHead, draw, title, newsOf, drawn: drawSummary });
 
 async function toggle(button) {
   const plugged = button.getAttribute("aria-checked") !== "true";
@@ -220,21 +139,9 @@ at("rows").addEventListener("click", (event) => {
   if (button && button.getAttribute("aria-disabled") !== "true") toggle(button);
 });
 
-function connect() {
-  const source = new EventSource("events");
-  source.addEventListener("snapshot", (event) => take(JSON.parse(event.data), true));
-  source.addEventListener("change", (event) => take(JSON.parse(event.data), false));
-  source.addEventListener("error", () => {
-    trouble("page", "No news from the page's server. This is what was last known; the page goes on when the server is back.");
-    if (source.readyState === EventSource.CLOSED) setTimeout(connect, 3000);
-  });
-}
-
 setInterval(() => {
-  for (const { row, element } of shown.values()) {
+  for (const { row, element } of rows.shown.values()) {
     drawAge(row, element);
     drawPast(row, element);
   }
 }, 1000);
-
-connect();
