@@ -1,4 +1,4 @@
-"""A stand-in for an API server, for tests of what only looks: Instances, Pods and their followed logs, over plain HTTP.
+"""A stand-in for an API server, for tests of what only looks: Instances, Services, Pods and their logs, by plain HTTP.
 
 For component tests, which have to make brokers speak and the server vanish at will; tests/integration has the real one.
 """
@@ -27,7 +27,7 @@ async def _known(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 class FakeApi:
-    """Stands in for an API server that has Instances, Pods and their followed logs in one namespace, and nothing else.
+    """Stands in for an API server that has Instances, Services, Pods and their followed logs in one namespace, no more.
 
     Lists, watches and logs as the real one does, for who has the token; 404 for what it does not have. `away()` closes
     its port and every connection, `back()` opens the same port again.
@@ -36,7 +36,7 @@ class FakeApi:
     def __init__(self) -> None:
         self.port = 0
         self.requests: list[str] = []
-        self._objects: dict[str, dict[str, Json]] = {"instances": {}, "pods": {}}
+        self._objects: dict[str, dict[str, Json]] = {"instances": {}, "pods": {}, "services": {}}
         self._logs: dict[str, list[tuple[float, str]]] = defaultdict(list)
         self._version = 0
         self._news = asyncio.Event()
@@ -46,7 +46,7 @@ class FakeApi:
     async def back(self) -> None:
         app = web.Application(middlewares=[_known])
         app.router.add_get("/apis/akri.sh/v0/namespaces/default/{kind:instances}", self._list_or_watch)
-        app.router.add_get("/api/v1/namespaces/default/{kind:pods}", self._list_or_watch)
+        app.router.add_get("/api/v1/namespaces/default/{kind:pods|services}", self._list_or_watch)
         app.router.add_get("/api/v1/namespaces/default/pods/{name}/log", self._log)
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.05)
         await self._runner.setup()

@@ -4,28 +4,27 @@ For tests of the page in a browser without a control plane; tests/integration lo
 """
 
 import asyncio
-import threading
 from concurrent.futures import Future
-from typing import Any
 
 import aiohttp
 from edgelab.core import names
 from edgelab.core.model import ObjectReference
 from standins.api_server import FakeApi, Json
+from standins.in_thread import InThread
 
 NODE = "krustlet-wasi"
 CONFIGURATION = "akri-http"
 
 
-def instance(url: str, *, uid: str = "i", used: int = 1, capacity: int = 2) -> Json:
+def instance(url: str, *, uid: str = "i", used: int = 1, capacity: int = 2, configuration: str = CONFIGURATION) -> Json:
     """An Instance as Akri 0.13 makes it; see docs of its walkthrough for the properties."""
-    name = names.instance(CONFIGURATION, names.digest(url, shared=True))
+    name = names.instance(configuration, names.digest(url, shared=True))
     return {
         "apiVersion": "akri.sh/v0",
         "kind": "Instance",
         "metadata": {"name": name, "namespace": "default", "uid": f"{uid}-{name}"},
         "spec": {
-            "configurationName": CONFIGURATION,
+            "configurationName": configuration,
             "brokerProperties": {"AKRI_HTTP": "http", "AKRI_HTTP_DEVICE_ENDPOINT": url},
             "capacity": capacity,
             "deviceUsage": {names.slot(name, number): NODE for number in range(used)},
@@ -40,7 +39,7 @@ def broker(of: Json, *, uid: str = "p", phase: str = "Running") -> Json:
     name = names.broker_pod(of["metadata"]["name"], NODE, shared=True)
     owner = ObjectReference("Instance", of["metadata"]["name"], of["metadata"]["uid"]).as_owner(block_deletion=True)
     labels = {
-        names.CONFIGURATION_LABEL: CONFIGURATION,
+        names.CONFIGURATION_LABEL: of["spec"]["configurationName"],
         names.INSTANCE_LABEL: of["metadata"]["name"],
         names.NODE_LABEL: NODE,
     }
@@ -54,25 +53,24 @@ def broker(of: Json, *, uid: str = "p", phase: str = "Running") -> Json:
     }
 
 
-class FakeLab:
+class FakeLab(InThread):
     """Stands in for agent, controller and brokers around mock devices: reads these, puts Instances and Pods in the API.
 
     Runs in a thread of its own, so that a test may wait for a browser. seconds: between two readings of a broker.
     """
 
     def __init__(self, discovery: str, seconds: float) -> None:
+        super().__init__()
         self.api = FakeApi()
         self._discovery, self._seconds = discovery, seconds
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._brokers: dict[str, asyncio.Task[None]] = {}
         self._killed: set[str] = set()
         self._main: Future[None] | None = None
 
     def __enter__(self) -> "FakeLab":
-        self._thread.start()
+        super().__enter__()
         self.do(self.api.back())
-        self._main = asyncio.run_coroutine_threadsafe(self._run(), self._loop)
+        self._main = asyncio.run_coroutine_threadsafe(self._run(), self.loop)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -80,13 +78,7 @@ class FakeLab:
         self._main.cancel()
         self.do(self.api.away())
         self.do(self._end())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def do(self, work: Any) -> Any:
-        """Await something in the lab's thread."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+        super().__exit__()
 
     def kill_broker(self, url: str) -> None:
         """Take a broker's Pod away; no controller makes another."""
