@@ -181,8 +181,9 @@ def open_shell(directory: Path, environment: Mapping[str, str]) -> Iterator[Shel
         process.communicate()
 
 
-def carry_out(guide: Path, shell: Shell, deeds: Mapping[str, Callable[[], None]], *, late: float = 30) -> None:
+def carry_out(guide: Path, shell: Shell, deeds: Mapping[str, Callable[[], None]], *, late: float = 60) -> None:
     """Do what a guide tells, step by step. Raises GuideError at the first that does not turn out as it is shown."""
+    __tracebackhide__ = True
     for step in read_guide(guide):
         match step:
             case Command(line, text, expected):
@@ -194,6 +195,7 @@ def carry_out(guide: Path, shell: Shell, deeds: Mapping[str, Callable[[], None]]
 
 
 def _run(shell: Shell, place: str, command: str, expected: str, late: float) -> None:
+    __tracebackhide__ = True
     deadline = time.monotonic() + late
     looks = command.startswith(_LOOKS)
     while True:
@@ -212,6 +214,7 @@ def _difference(place: str, command: str, expected: str, status: int | None, see
 
 
 def _do(deeds: Mapping[str, Callable[[], None]], place: str, name: str) -> None:
+    __tracebackhide__ = True
     if name not in deeds:
         raise GuideError(f"{place}: nobody knows how to do {name!r}; known: {', '.join(deeds) or 'nothing'}")
     try:

@@ -6,17 +6,18 @@ The home is new, so that the lab `default` of the guides is no other's; the cach
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browser import Driver, chromium, lacking, picture
 from guidekit import Shell, carry_out, open_shell
+from httppage import Rows, switch, until
 from labkit import ROOT, Lab, kubectl
 
 pytestmark = pytest.mark.lab
 
 GUIDES = ROOT / "docs/guides"
-Deeds = Mapping[str, Callable[[], None]]
 
 
 @pytest.fixture
@@ -47,9 +48,40 @@ def shell(home: Path, lab: Lab) -> Iterator[Shell]:
         yield made
 
 
+@pytest.fixture
+def browser() -> Iterator[Driver]:
+    if reason := lacking():
+        pytest.skip(reason)
+    with chromium() as made:
+        yield made
+
+
 def test_wasm_debug_echo(shell: Shell) -> None:
     carry_out(GUIDES / "wasm-debug-echo.md", shell, {})
 
 
 def test_write_a_handler(shell: Shell) -> None:
     carry_out(GUIDES / "write-a-handler.md", shell, {})
+
+
+def test_http_devices(shell: Shell, lab: Lab, browser: Driver) -> None:
+    def look() -> None:
+        browser.get(f"http://127.0.0.1:{lab.ports['http_page']}/")
+        until(browser, as_the_guide_left_them, within=60)
+        picture(browser, "http-devices")
+
+    def press(state: str) -> None:
+        switch(browser, "Device 7").click()
+        until(browser, lambda found: found["Device 7"].state == state, within=60)
+
+    deeds = {
+        "look at the page": look,
+        "unplug device 7 on the page": lambda: press("unplugged"),
+        "plug in device 7 on the page": lambda: press("live"),
+    }
+    carry_out(GUIDES / "http-devices.md", shell, deeds)
+
+
+def as_the_guide_left_them(found: Rows) -> bool:
+    """All nine are there and have been read; one has the value that was set, one fails."""
+    return len(found) == 9 and found["Device 3"].value == "42.17" and "503" in found["Device 5"].said
