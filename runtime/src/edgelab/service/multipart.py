@@ -4,6 +4,7 @@ The reading end is given whatever a camera sends, in any pieces, and keeps one p
 """
 
 import re
+from collections.abc import Mapping
 
 STREAM_TYPE = "multipart/x-mixed-replace; boundary=frame"
 LARGEST_FRAME = 4_000_000
@@ -22,9 +23,10 @@ class NotMjpegError(ValueError):
     """What came is no MJPEG; says what it is instead."""
 
 
-def part(jpeg: bytes) -> bytes:
-    """A picture as a part of the body of STREAM_TYPE."""
-    return b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(jpeg), jpeg)
+def part(jpeg: bytes, headers: Mapping[str, str] | None = None) -> bytes:
+    """A picture as a part of the body of STREAM_TYPE; headers: those of the part besides its type and length."""
+    more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items()).encode()
+    return b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n%b\r\n%b\r\n" % (len(jpeg), more, jpeg)
 
 
 class MjpegReader:

@@ -1,6 +1,5 @@
 """The page in a browser: real mock devices and the real page server, in a stand-in for the lab between them."""
 
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from browser import Driver, all_of, chromium, errors_of, lacking, one_of, resize
 from edgelab.service.status import ask
 from httppage import announced, is_on, rows, switch, troubles, until
 from labkit import eventually
+from processes import running
 from selenium.webdriver.common.keys import Keys
 from standins.api_server import write_kubeconfig
 from standins.http_lab import FakeLab
@@ -45,27 +45,8 @@ class Scene:
         control = ask(self.directory / "devices.sock")["control"].removesuffix("/devices")
         kubeconfig = write_kubeconfig(self.directory / "kubeconfig", self.lab.api.port)
         words = ["page", "http", "--kubeconfig", str(kubeconfig), "--devices", control, "--interval", INTERVAL]
-        with running(self.directory, name, *words, "--listen", f"127.0.0.1:{port}", "--name", name) as status:
+        with running(self.directory, name, *words, "--listen", f"127.0.0.1:{port}") as status:
             yield status["url"]
-
-
-@contextmanager
-def running(directory: Path, name: str, *words: str) -> Iterator[dict[str, Any]]:
-    """Run a process of the runtime, from its first status on."""
-    command = [sys.executable, "-m", "edgelab", *words, "--run", str(directory)]
-    with subprocess.Popen(command) as process:
-        try:
-            yield eventually(lambda: _status(directory / f"{name}.sock"), what=f"{name}'s status")
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(20)
-
-
-def _status(path: Path) -> dict[str, Any]:
-    try:
-        return ask(path)
-    except OSError:
-        return {}
 
 
 @pytest.fixture(scope="module")

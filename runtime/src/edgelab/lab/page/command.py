@@ -1,4 +1,4 @@
-"""`edgelab page http`: reads its arguments, connects, serves the live page and its status until it is told to end."""
+"""`edgelab page`: reads its arguments, connects, serves the live page and its status until it is told to end."""
 
 import argparse
 import asyncio
@@ -16,6 +16,7 @@ from edgelab.kube.transport import RenewableTransport
 from edgelab.lab.page.board import Board
 from edgelab.lab.page.control import Control
 from edgelab.lab.page.server import serve_page
+from edgelab.lab.page.video import command as video
 from edgelab.lab.page.view import Head
 from edgelab.service.run import run_service
 from edgelab.service.status import serve_status
@@ -27,12 +28,25 @@ _ANSWER_SECONDS = 5
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `edgelab page`."""
     kinds = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
-    add = kinds.add_parser("http", help="HTTP devices and what their brokers read").add_argument
+    http = kinds.add_parser("http", help="HTTP devices and what their brokers read")
+    _add_http(http)
+    cameras = kinds.add_parser("video", help="cameras side by side, through their brokers")
+    video.add_arguments(cameras)
+    for each in (http, cameras):
+        _add_serving(each)
+
+
+def _add_http(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add("--kubeconfig", type=Path, required=True, metavar="FILE", help="identity to work with")
-    add("--namespace", default="default", help="of the Configuration (default: default)")
     add("--configuration", default="akri-http", metavar="NAME", help="whose devices to show (default: akri-http)")
     add("--devices", type=_url, metavar="URL", help="base URL of the mock devices' control; without it, no switches")
     add("--interval", type=_seconds, default=10.0, metavar="SECONDS", help="between a broker's readings (default: 10)")
+
+
+def _add_serving(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--namespace", default="default", help="of the Configuration (default: default)")
     add("--listen", type=_listen, required=True, metavar="ADDRESS:PORT", help="where to serve; port 0 is any free one")
     add("--run", type=Path, required=True, metavar="DIR", help="the lab's run directory")
     add("--name", default="page", help="name of the status socket in it (default: page)")
@@ -41,7 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve the page; returns the exit status."""
-    return run_service(partial(_serve, arguments), verbose=arguments.verbose)
+    serve = {"http": _serve, "video": video.serve}[arguments.what]
+    return run_service(partial(serve, arguments), verbose=arguments.verbose)
 
 
 async def _serve(arguments: argparse.Namespace) -> None:

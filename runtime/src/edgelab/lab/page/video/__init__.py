@@ -1,0 +1,1 @@
+"""The live page of cameras: what each shows, through its broker, side by side."""

@@ -1,0 +1,73 @@
+"""The live page of cameras as a person sees it in a browser: its pictures, its words."""
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from browser import Driver
+from labkit import eventually
+
+_CAMERAS = """
+const text = (one, selector) => one.querySelector(selector).textContent;
+return [...document.querySelectorAll(".camera")].map((one) => ({
+  name: text(one, ".name"), node: text(one, ".node"), state: one.dataset.state, said: text(one, ".said"),
+  rate: text(one, ".rate"), age: text(one, ".age"), label: one.querySelector("canvas").getAttribute("aria-label"),
+  filter: getComputedStyle(one.querySelector("canvas")).filter, pictured: "pictured" in one.dataset,
+}));
+"""
+_PICTURE = """
+return document.querySelector(`.camera[data-id="${arguments[0]}"] canvas`).toDataURL("image/png").split(",")[1];
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One camera; label is what a screen reader calls its picture, filter how that is drawn."""
+
+    name: str
+    node: str
+    state: str
+    said: str
+    rate: str
+    age: str
+    label: str
+    filter: str
+    pictured: bool
+
+
+Cameras = Mapping[str, Shown]
+"""Cameras by the names of their Instances, in the page's order."""
+
+
+def cameras(driver: Driver) -> Cameras:
+    """All cameras, taken at one moment."""
+    return {one["name"]: Shown(**one) for one in driver.execute_script(_CAMERAS)}
+
+
+def until(driver: Driver, seen: Callable[[Cameras], Any], *, within: float = 30, what: str = "the cameras") -> Cameras:
+    """Cameras once they are as wanted; fails with the last ones when that takes too long."""
+    last: Cameras = {}
+
+    def look() -> bool:
+        nonlocal last
+        last = cameras(driver)
+        return bool(seen(last))
+
+    try:
+        eventually(look, within=within, what=what)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n" + "\n".join(map(str, last.values()))) from error
+    return last
+
+
+def live(*names: str) -> Callable[[Cameras], bool]:
+    """Whether these cameras, and no others, are there and live, with a picture."""
+    return lambda found: (
+        list(found) == sorted(names) and all(one.state == "live" and one.pictured for one in found.values())
+    )
+
+
+def picture(driver: Driver, name: str) -> bytes:
+    """The picture that a camera shows at this moment, as PNG of its pixels."""
+    return base64.b64decode(driver.execute_script(_PICTURE, name))
