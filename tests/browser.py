@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from packages import have
 from selenium import webdriver
@@ -43,8 +44,7 @@ def chromium(width: int = 1400, height: int = 1000, *, scheme: str = "light") ->
     driver = webdriver.Chrome(options=options, service=Service(_program("chromedriver")))
     try:
         resize(driver, width, height)
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        prefer(driver, scheme)
         yield driver
     finally:
         driver.quit()
@@ -54,6 +54,45 @@ def resize(driver: Driver, width: int, height: int) -> None:
     """Give the page this size; a window could not be made as narrow as a telephone."""
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def prefer(driver: Driver, scheme: str) -> None:
+    """The user prefers this scheme from now on, `light` or `dark`."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def looks_dark(driver: Driver) -> bool:
+    """Whether the page's ground is dark."""
+    ground = driver.execute_script("return getComputedStyle(document.documentElement).backgroundColor")
+    return max(map(int, ground[4:-1].split(","))) < 100
+
+
+# The contrast ratio of WCAG 2 between an element's text and what is behind it.
+_CONTRAST = """
+const light = (colour) => {
+  const [r, g, b] = colour.match(/[\\d.]+/g).map(Number).map((part) => part / 255)
+    .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const behind = (element) => {
+  const colour = getComputedStyle(element).backgroundColor;
+  return colour.endsWith(", 0)") ? behind(element.parentElement) : colour;
+};
+const texts = [...document.querySelectorAll("body *")].filter((one) =>
+  [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()) && one.checkVisibility());
+return texts.map((one) => {
+  const [a, b] = [light(getComputedStyle(one).color), light(behind(one))];
+  return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), one.className || one.tagName, behind(one)];
+});
+"""
+
+
+def unreadable(driver: Driver, *, at_least: int) -> list[Any]:
+    """Texts with less contrast than 4.5, of the many that there have to be: [contrast, where, on which colour]."""
+    measured = driver.execute_script(_CONTRAST)
+    assert len(measured) >= at_least
+    return [one for one in measured if one[0] < 4.5]
 
 
 def all_of(driver: Driver | WebElement, selector: str) -> list[WebElement]:

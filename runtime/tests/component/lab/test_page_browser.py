@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Driver, all_of, chromium, errors_of, lacking, one_of, resize
+from browser import Driver, all_of, chromium, errors_of, lacking, looks_dark, one_of, prefer, resize, unreadable
 from edgelab.service.status import ask
 from httppage import announced, is_on, rows, switch, troubles, until
 from labkit import eventually
@@ -205,39 +205,15 @@ def test_nothing_is_wider_than_the_window(driver: Driver, width: int) -> None:
     assert len(all_of(driver, "tbody tr[role=row]")) == 9
 
 
-# The contrast ratio of WCAG 2 between an element's text and what is behind it.
-_CONTRAST = """
-const light = (colour) => {
-  const [r, g, b] = colour.match(/[\\d.]+/g).map(Number).map((part) => part / 255)
-    .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-};
-const behind = (element) => {
-  const colour = getComputedStyle(element).backgroundColor;
-  return colour.endsWith(", 0)") ? behind(element.parentElement) : colour;
-};
-const texts = [...document.querySelectorAll("body *")].filter((one) =>
-  [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()) && one.checkVisibility());
-return texts.map((one) => {
-  const [a, b] = [light(getComputedStyle(one).color), light(behind(one))];
-  return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), one.className || one.tagName, behind(one)];
-});
-"""
-
-
 @pytest.mark.parametrize(("scheme", "is_dark"), [("light", False), ("dark", True)])
 def test_every_text_is_readable_in_both_schemes(scene: Scene, driver: Driver, scheme: str, is_dark: bool) -> None:
     scene.set("Device 2", "failing=yes")
     scene.set("Device 7", "plugged=no")
     scene.lab.kill_broker(scene.url("Device 6"))
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    prefer(driver, scheme)
     until(driver, lambda found: {one.state for one in found.values()} == {"live", "failing", "stale", "unplugged"})
-    measured = driver.execute_script(_CONTRAST)
-    assert len(measured) > 50
-    assert [one for one in measured if one[0] < 4.5] == []
-    ground = driver.execute_script("return getComputedStyle(document.documentElement).backgroundColor")
-    assert (max(map(int, ground[4:-1].split(","))) < 100) == is_dark
+    assert unreadable(driver, at_least=50) == []
+    assert looks_dark(driver) == is_dark
     scene.lab.revive_broker(scene.url("Device 6"))
     scene.set("Device 2", "failing=no")
     scene.set("Device 7", "plugged=yes")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Driver, all_of, chromium, errors_of, lacking, one_of, resize
+from browser import Driver, all_of, chromium, errors_of, lacking, looks_dark, one_of, prefer, resize, unreadable
 from edgelab.lab.cameras.film import film
 from edgelab.lab.cameras.stamp import read_stamp
 from edgelab.service.status import ask
@@ -286,3 +286,17 @@ def test_keys_reach_everything_and_focus_is_seen(driver: Driver) -> None:
 def test_nothing_is_wider_than_the_window(driver: Driver, width: int) -> None:
     resize(driver, width, 900)
     assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(("scheme", "is_dark"), [("light", False), ("dark", True)])
+def test_every_text_is_readable_in_both_schemes(scene: Scene, driver: Driver, scheme: str, is_dark: bool) -> None:
+    first, second = scene.names
+    scene.set(1, "plugged=no")
+    prefer(driver, scheme)
+    until(driver, lambda found: (found[first].state, found[second].state) == ("stale", "live"))
+    assert unreadable(driver, at_least=20) == []
+    assert looks_dark(driver) == is_dark
+    scene.set(1, "plugged=yes")
+    one_of(driver, "#pause").click()
+    until(driver, lambda found: {one.state for one in found.values()} == {"idle"})
+    assert unreadable(driver, at_least=20) == []

@@ -18,8 +18,8 @@ JPEG = b"\xff\xd8 a picture \xff\xd9"
         (NotifyResponse(frame=JPEG + bytes(100)), Told(JPEG + bytes(100))),
         (NotifyResponse(frame=JPEG, received_microseconds=-1), Told(JPEG)),
         (NotifyResponse(camera="c"), Told(problem="its broker has no frame")),
-        (NotifyResponse(problem="status\n 503"), Told(problem="status 503")),
-        (NotifyResponse(problem="x" * 999), Told(problem="x" * 200)),
+        (NotifyResponse(problem="status\n 503"), Told(problem="its camera: status 503")),
+        (NotifyResponse(problem="x" * 999), Told(problem="its camera: " + "x" * 200)),
         (NotifyResponse(frame=b"<html>"), Told(problem="a frame is no whole JPEG: b'<html>'...")),
         (NotifyResponse(frame=JPEG[:-1]), Told(problem="a frame is no whole JPEG: b'\\xff\\xd8 a pic'...")),
         (

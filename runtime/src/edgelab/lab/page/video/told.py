@@ -28,7 +28,8 @@ def judge(message: wire.NotifyResponse) -> Told:
     """What a message comes to. Cameras that fill their pictures up with zeros are taken for what they are."""
     jpeg = message.frame
     if not jpeg:
-        return Told(problem=" ".join(message.problem.split())[:_LONGEST_PROBLEM] or "its broker has no frame")
+        why = " ".join(message.problem.split())[:_LONGEST_PROBLEM]
+        return Told(problem=f"its camera: {why}" if why else "its broker has no frame")
     if len(jpeg) > LARGEST_FRAME:
         return Told(problem=f"a frame has {len(jpeg)} bytes, more than {LARGEST_FRAME}")
     if not (jpeg.startswith(_START) and (jpeg.endswith(_END) or jpeg.rstrip(b"\0").endswith(_END))):
