@@ -55,11 +55,11 @@ kubectl: setup ## a kubectl of the control plane's version, where there is none 
 test: lint unit integration kind machines molecule sanity ## every test but those on the edge host (make test-edge)
 
 unit: setup-dev ## tests that need no lab
-	@$(BIN)/pytest runtime/tests tests/unit $(ARGS)
+	@$(BIN)/pytest runtime/tests tests/unit --numprocesses 2 $(ARGS)
 
-integration: setup-dev ## tests on a real lab
+integration: setup-dev ## tests on a real lab, and the guides, command by command
 	@command -v kubectl >/dev/null || $(MAKE) --no-print-directory kubectl
-	@$(BIN)/pytest tests/integration --numprocesses 2 --dist loadfile $(ARGS)
+	@$(BIN)/pytest tests/integration tests/guides --numprocesses 2 --dist loadfile $(ARGS)
 
 kind: setup-dev ## tests on real Kind
 	@$(BIN)/pytest tests/kind $(ARGS)
