@@ -1,6 +1,6 @@
 """Labs on a real Kind cluster, made with the tests' own node image. Needs root.
 
-Budget of the whole directory: 6 minutes with the node image in the cache, 9 without. One lab serves all tests but those
+Budget of the whole directory: 14 minutes with the node image in the cache, 17 without. One lab serves all tests but those
 that make and delete clusters themselves.
 """
 

@@ -47,7 +47,8 @@ def test_a_demo_has_its_handler_by_the_charts_values_for_one_of_yours(kind_lab: 
     undo(kind_lab, "demo_http", **chart)
     kinds = ("-n", "akri", "get", "daemonsets", "-o", "name")
     assert kind_lab.kubectl(*kinds).split() == ["daemonset.apps/akri-agent-daemonset"]
-    assert kind_lab.kubectl("get", "akric,akrii,pods", "-o", "name") == ""
+    left = ("get", "akric,akrii,pods", "-o", "name")
+    eventually(lambda: kind_lab.kubectl(*left) == "", within=60, what="the last broker to go")
 
 
 def test_the_chart_runs_its_agents_and_goes_in_the_right_order(
