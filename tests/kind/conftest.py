@@ -1,7 +1,7 @@
 """Labs on a real Kind cluster, made with the tests' own node image. Needs root.
 
-Budget of the whole directory: 14 minutes with the node image in the cache, 17 without. One lab serves all tests but those
-that make and delete clusters themselves.
+Budget of the whole directory: 14 minutes with the node image in the cache, 17 without. One lab serves all tests but
+those that make and delete clusters themselves.
 """
 
 from collections.abc import Iterator
