@@ -31,8 +31,8 @@ _ENDED = re.compile(r"\x1e(\d+)\x1f")
 """What the shell prints after each command: its status between two characters that no program prints."""
 
 
-_LONGEST = 300
-"""Seconds that any command may take: the longest builds a lab."""
+_LONGEST = 1200
+"""Seconds that a command may take: the longest builds a lab and, where nobody has done so, its control plane."""
 
 
 _LOOKS = ("kubectl get ", "kubectl logs ", "kubectl describe ")

@@ -5,6 +5,7 @@ The home is new, so that the lab `default` of the guides is no other's; the cach
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,21 +40,37 @@ def lab(home: Path) -> Iterator[Lab]:
 @pytest.fixture
 def shell(home: Path, lab: Lab) -> Iterator[Shell]:
     """The reader's terminal, in the checkout, as one has it who has not activated anything."""
-    cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
-    path = f"{home / 'bin'}:{os.environ['PATH']}"
     (home / "bin").mkdir()
     (home / "bin/kubectl").symlink_to(kubectl())
-    kept = {name: value for name, value in os.environ.items() if name not in ("XDG_STATE_HOME", "KUBECONFIG")}
-    with open_shell(ROOT, {**kept, "HOME": str(home), "XDG_CACHE_HOME": cache, "PATH": path}) as made:
+    with open_shell(ROOT, environment(home)) as made:
         yield made
+
+
+def environment(home: Path) -> dict[str, str]:
+    """That of the tests, with another home and without what they or `make` were told; caches are the user's."""
+    dropped = {"XDG_STATE_HOME", "KUBECONFIG", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
+    ours = {
+        "HOME": str(home),
+        "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
+        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
+        "GOPATH": os.environ.get("GOPATH", str(Path.home() / "go")),
+        # The environment is there, and is made anew for another Python than its own.
+        "PYTHON": sys.executable,
+    }
+    return {name: value for name, value in os.environ.items() if name not in dropped} | ours
 
 
 @pytest.fixture
 def browser() -> Iterator[Driver]:
     if reason := lacking():
         pytest.skip(reason)
-    with chromium() as made:
+    with chromium(height=820) as made:
         yield made
+
+
+def test_every_guide_has_a_test() -> None:
+    guides = {f"test_{guide.stem.replace('-', '_')}" for guide in GUIDES.glob("*.md") if guide.stem != "README"}
+    assert guides <= globals().keys()
 
 
 def test_wasm_debug_echo(shell: Shell) -> None:
