@@ -12,8 +12,8 @@ from labkit import Lab, new_lab
 def lab() -> Iterator[Lab]:
     """A running lab with the Wasm debug-echo demo in it."""
     made = new_lab("test")
-    made.playbook("site.yml")
     try:
+        made.playbook("site.yml")
         yield made
     finally:
         made.remove()
@@ -35,8 +35,8 @@ def empty_lab() -> Iterator[Lab]:
 def bare_lab() -> Iterator[Lab]:
     """A running lab without a demo, for tests that bring nodes, agents and Configurations of their own."""
     made = new_lab("bare")
-    made.playbook("up.yml")
     try:
+        made.playbook("up.yml")
         yield made
     finally:
         made.remove()

@@ -24,8 +24,8 @@ def http_lab() -> Iterator[Lab]:
     if reason := lacking():
         pytest.skip(reason)
     made = new_lab("http", lab_demo="http", demo_http_interval=2)
-    made.playbook("site.yml")
     try:
+        made.playbook("site.yml")
         yield made
     finally:
         made.remove()
