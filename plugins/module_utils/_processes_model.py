@@ -165,6 +165,7 @@ def supervisord_section(places: Places) -> str:
         "rpcinterface:supervisor": {
             "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface",
         },
+        "supervisorctl": {"serverurl": f"unix://{places.socket}"},
         "include": {"files": places.supervisor / "conf.d" / "*.conf"},
     }
     return "\n".join(_section(name, values) for name, values in sections.items())

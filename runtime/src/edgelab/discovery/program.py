@@ -25,6 +25,7 @@ from edgelab.discovery.registration import Address, Registration
 from edgelab.service.run import run_service
 from edgelab.service.sockets import bind
 from edgelab.service.status import serve_status
+from edgelab.service.where import add_lab
 
 AKRI_PORT = 10000
 """Where Akri's handlers listen when they have an address; the chart cannot change it."""
@@ -52,9 +53,7 @@ def main(handler: Handler[Any], argv: Sequence[str] | None = None) -> int:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags that say where a handler is served."""
-    parser.add_argument(
-        "--run", type=Path, metavar="DIR", help="the lab's run directory; default: see DISCOVERY_HANDLERS_DIRECTORY"
-    )
+    add_lab(parser, required=False, otherwise="; default: see DISCOVERY_HANDLERS_DIRECTORY")
     parser.add_argument("--name", default="", help="name of the status socket in DIR; default: handler-NAME")
     parser.add_argument("--local", action="store_true", help="the devices are seen by this node alone")
     parser.add_argument(

@@ -21,6 +21,7 @@ from edgelab.lab.devices.server import serve_discovery
 from edgelab.service.run import run_service
 from edgelab.service.status import ask, serve_status
 from edgelab.service.web import in_url
+from edgelab.service.where import add_lab
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +71,7 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_run(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="the lab's run directory")
+    add_lab(parser)
     parser.add_argument("--name", default=name, help=f"name of the status socket in it (default: {name})")
 
 
