@@ -155,6 +155,16 @@ async def _left(connection: socket.socket) -> int:
     return count
 
 
+async def test_the_page_ends_also_when_it_is_told_to_at_the_moment_of_news(api: FakeApi, tmp_path: Path) -> None:
+    async with video_page(api, tmp_path) as page:
+        running = asyncio.create_task(page.wall.run())
+        await asyncio.sleep(0.3)
+        with page.wall.viewers.looking(None):
+            running.cancel()
+        await asyncio.wait([running], timeout=10)
+        assert running.cancelled()
+
+
 async def test_viewers_are_limited(cameras: Cameras, video: VideoPage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(viewers, "MOST_VIEWERS", 2)
     await video.until(lambda page: len(page.rows) == 2)

@@ -84,7 +84,8 @@ class Board:
 
     async def _news(self) -> None:
         try:
-            await asyncio.wait_for(self._touched.wait(), _LOOK_SECONDS)
+            async with asyncio.timeout(_LOOK_SECONDS):
+                await self._touched.wait()
         except TimeoutError:
             return
         self._touched.clear()

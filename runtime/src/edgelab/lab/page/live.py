@@ -77,7 +77,9 @@ class Live(Generic[H, R]):
 
 async def _within(waiting: Awaitable[Any], seconds: float) -> bool:
     try:
-        await asyncio.wait_for(waiting, seconds)
+        # Not wait_for, which in Python 3.11 loses a cancellation that comes together with what is waited for.
+        async with asyncio.timeout(seconds):
+            await waiting
     except TimeoutError:
         return False
     return True

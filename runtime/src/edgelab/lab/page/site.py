@@ -92,7 +92,8 @@ def _events(live: Live[H, R], clock: Callable[[], float]) -> Handler:
         await response.prepare(request)
 
         async def write(event: bytes) -> None:
-            await asyncio.wait_for(response.write(event), _READER_SECONDS)
+            async with asyncio.timeout(_READER_SECONDS):
+                await response.write(event)
 
         try:
             await live.feed(write, clock)

@@ -92,7 +92,8 @@ class Wall:
 
     async def _news(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._touched.wait(), _LOOK_SECONDS)
+            async with asyncio.timeout(_LOOK_SECONDS):
+                await self._touched.wait()
         self._touched.clear()
 
     def _refresh(self) -> None:
