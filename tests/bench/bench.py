@@ -23,6 +23,7 @@ from pathlib import Path
 import control_plane
 import latency
 import video
+import video_page
 import weight
 from figure import Figure, timed
 from labkit import ROOT, Lab
@@ -76,9 +77,10 @@ def _running_lab(repeat: int) -> Iterator[Figure]:
 
 
 def _video(_repeat: int) -> Iterator[Figure]:
-    """Cameras and brokers without a lab: each figure is over some hundreds of frames."""
+    """Cameras, brokers and their page without a lab: each figure is over some hundreds of frames."""
     for cameras in (2, 16):
         yield from video.measure(cameras)
+        yield from video_page.measure(cameras)
 
 
 GROUPS = {"whole": _whole_lab, "control-plane": _control_plane, "running": _running_lab, "video": _video}

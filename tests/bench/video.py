@@ -36,16 +36,16 @@ def measure(count: int) -> list[Figure]:
     """Ages in milliseconds, processor time and memory, for that many cameras of 640x480 at 10 frames a second."""
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgelab-bench-")))
-        cameras = stack.enter_context(_cameras(scratch, count))
+        cameras = stack.enter_context(run_cameras(scratch, count))
         urls = [str(told["url"]) for told in ask(scratch / "cameras.sock")["devices"]]
-        brokers = [stack.enter_context(_broker(url)) for url in urls]
-        seen, shares = asyncio.run(_watched([_port(broker) for broker in brokers], [cameras, *brokers]))
+        brokers = [stack.enter_context(run_broker(url)) for url in urls]
+        seen, shares = asyncio.run(_watched([port_of(broker) for broker in brokers], [cameras, *brokers]))
         ages = [[1000 * (at - (read_stamp(jpeg) or 0)) for at, jpeg in frames] for frames in seen]
         memory = [megabytes(broker.pid, "Pss:") for broker in brokers]
     named = f"{count} cameras"
     return [
         Figure(f"age of a frame at a broker's client, p50, {named}", "ms", [statistics.median(of) for of in ages], 150),
-        Figure(f"age of a frame at a broker's client, p95, {named}", "ms", [_most(of, 0.95) for of in ages]),
+        Figure(f"age of a frame at a broker's client, p95, {named}", "ms", [most_of(of, 0.95) for of in ages]),
         Figure(f"frames that came, {named}", "a second", [len(of) / SECONDS for of in ages], aim=10),
         Figure(f"processor, a camera of {named}", "% of a core", [shares[0] / count], aim=5),
         Figure(f"processor, a broker of {named}", "% of a core", shares[1:], aim=5),
@@ -82,22 +82,25 @@ async def _watch(port: int, frames: Frames) -> None:
 
 
 @contextmanager
-def _cameras(scratch: Path, count: int) -> Iterator[subprocess.Popen[str]]:
+def run_cameras(scratch: Path, count: int) -> Iterator[subprocess.Popen[str]]:
+    """Cameras for the block; their status socket is cameras.sock in the directory."""
     where = ["--state", str(scratch / "state.json"), "--run", str(scratch), "--discovery-port", "0"]
-    with _process(["devices", "cameras", "--count", str(count), *where], {}) as process:
+    with run_process(["devices", "cameras", "--count", str(count), *where], {}) as process:
         eventually((scratch / "cameras.sock").exists, within=30, what="the cameras to run")
         yield process
 
 
 @contextmanager
-def _broker(url: str) -> Iterator[subprocess.Popen[str]]:
+def run_broker(url: str) -> Iterator[subprocess.Popen[str]]:
+    """The broker of a camera, for the block."""
     command = ["broker", "video", "--listen", "127.0.0.1", "--grpc", "0"]
-    with _process(command, {"AKRI_HTTP_DEVICE_ENDPOINT": url}) as process:
+    with run_process(command, {"AKRI_HTTP_DEVICE_ENDPOINT": url}) as process:
         yield process
 
 
 @contextmanager
-def _process(words: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+def run_process(words: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """`edgelab WORDS` for the block."""
     command = [sys.executable, "-m", "edgelab", *words]
     with subprocess.Popen(command, env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -106,12 +109,12 @@ def _process(words: list[str], environment: dict[str, str]) -> Iterator[subproce
             process.terminate()
 
 
-def _port(broker: subprocess.Popen[str]) -> int:
+def port_of(broker: subprocess.Popen[str]) -> int:
     """Where a broker serves, which it tells in its log."""
     assert broker.stderr
     return next(int(line.partition(SERVING)[2].split(":")[0]) for line in broker.stderr if SERVING in line)
 
 
-def _most(of: list[float], part: float) -> float:
+def most_of(of: list[float], part: float) -> float:
     """The value that this part of them does not exceed."""
     return sorted(of)[int(len(of) * part)]
