@@ -24,7 +24,7 @@ from labkit import Lab, Result, eventually, new_lab
 
 pytestmark = pytest.mark.lab
 
-RELEASE = "edgelab.akri.akri : Have Akri's release"
+RELEASE = "edgelab.akri.akri : Have the release"
 KINDS = (
     "edgelab.akri.akri : Define Akri's kinds as this version of the chart has them, since Helm does not upgrade them"
 )
