@@ -47,7 +47,7 @@ class Handler(Generic[D]):
         details = read_details(request.details, self.details)
         found = self.discover(details, request.properties)
         try:
-            async with contextlib.aclosing(typing.cast("AsyncGeneratorType[Sequence[Device], None]", found)) as sets:
+            async with contextlib.aclosing(typing.cast(AsyncGeneratorType[Sequence[Device], None], found)) as sets:
                 async for devices in sets:
                     yield self._checked(devices, sets.ag_frame)
         except (InvalidDetailsError, LabError):

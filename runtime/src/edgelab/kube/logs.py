@@ -68,7 +68,7 @@ class LineCutter:
 
 def parse_line(line: bytes) -> Said | None:
     """Read `2026-11-21T09:01:31.123456789Z text`; None for what does not begin with a time."""
-    time, _, text = line.decode(errors="replace").partition(" ")
+    time, _space, text = line.decode(errors="replace").partition(" ")
     try:
         at = datetime.datetime.fromisoformat(time)
     except ValueError:

@@ -56,12 +56,11 @@ class Trial:
         when the handler refuses the question.
         """
         exchange = Exchange(handler, functools.partial(read_output, quoted=False))
-        async with (
-            _running(self._argv) as (process, output),
-            _while_needed(_pass_on(output, say)) as telling,
-            _while_needed(exchange.run()) as watching,
-            contextlib.aclosing(exchange.answers(question)) as answers,
-        ):
+        async with contextlib.AsyncExitStack() as needed:
+            process, output = await needed.enter_async_context(_running(self._argv))
+            telling = await needed.enter_async_context(_while_needed(_pass_on(output, say)))
+            watching = await needed.enter_async_context(_while_needed(exchange.run()))
+            answers = await needed.enter_async_context(contextlib.aclosing(exchange.answers(question)))
             while (devices := await _next(answers, telling, watching)) is not None:
                 yield devices
             self.end = self._ended(await process.wait())

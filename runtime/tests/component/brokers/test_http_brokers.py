@@ -76,7 +76,7 @@ async def test_a_broker_tells_its_device_until_it_is_ended() -> None:
         served(well) as port,
         started("http", AKRI_HTTP_DEVICE_ENDPOINT_AAE70C=f"http://127.0.0.1:{port}/", INTERVAL_SECONDS="1") as broker,
     ):
-        for _ in range(2):
+        for _turn in range(2):
             assert await line(broker.stdout) == f"http device http://127.0.0.1:{port}/ value 42.17"
         broker.terminate()
         assert await asyncio.wait_for(broker.wait(), 20) == 0
@@ -87,13 +87,13 @@ async def test_a_device_that_is_away_is_told_and_asked_again() -> None:
         pass
     url = f"http://127.0.0.1:{port}/"
     async with started("http", AKRI_HTTP_DEVICE_ENDPOINT=url, INTERVAL_SECONDS="1") as broker:
-        for _ in range(2):
+        for _turn in range(2):
             assert await line(broker.stdout) == f"http device {url} failed: connection refused"
 
 
 async def test_a_broker_without_a_device_ends_with_the_reason() -> None:
     async with started("http") as broker:
-        _, errors = await asyncio.wait_for(broker.communicate(), 20)
+        _output, errors = await asyncio.wait_for(broker.communicate(), 20)
         assert broker.returncode == 1
         assert "AKRI_HTTP_DEVICE_ENDPOINT" in errors.decode()
         assert "Traceback" not in errors.decode()
@@ -102,7 +102,7 @@ async def test_a_broker_without_a_device_ends_with_the_reason() -> None:
 @pytest.mark.parametrize("seconds", ["0", "1.5", "86401"])
 async def test_an_interval_is_a_number_of_seconds(seconds: str) -> None:
     async with started("http", AKRI_HTTP_DEVICE_ENDPOINT="http://127.0.0.1/", INTERVAL_SECONDS=seconds) as broker:
-        _, errors = await asyncio.wait_for(broker.communicate(), 20)
+        _output, errors = await asyncio.wait_for(broker.communicate(), 20)
         assert broker.returncode == 2
         assert "from 1 to 86400" in errors.decode()
 
@@ -313,7 +313,7 @@ async def test_the_client_calls_services_as_they_come_and_go(tmp_path: Path) -> 
         await until(process.stdout, "http client akri-http-bbbbbb value 42.17")
         services.remove("akri-http-bbbbbb")
         await until(process.stdout, "aaaaaa")
-        said = [await line(process.stdout) for _ in range(2)]
+        said = [await line(process.stdout) for _turn in range(2)]
         assert said == ["http client akri-http-aaaaaa value 42.17"] * 2
         assert set(services.asked) == {"/api/v1/namespaces/default/services"}
         process.terminate()

@@ -166,7 +166,7 @@ class Trouble(socket.socket):
 
 async def test_a_socket_that_fails_ends_the_watch() -> None:
     ours, theirs = socket.socketpair()
-    with Trouble(fileno=ours.detach()) as trouble, theirs:
+    with theirs, Trouble(fileno=ours.detach()) as trouble:
         watch = DeviceWatch(trouble)
         asyncio.get_running_loop().add_reader(trouble, watch.collect)
         theirs.send(b"message")

@@ -77,7 +77,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    for _ in range(2000):
+    for _turn in range(2000):
         if holds():
             return
         await asyncio.sleep(0.01)
@@ -101,7 +101,7 @@ async def test_all_viewers_of_a_camera_see_the_same_frames_which_are_made_once(t
 
     async with running(tmp_path / "c.json", lambda number: Camera(number, film, 20), count=1) as lab:
         assert made == []
-        views = await asyncio.gather(*(lab.some(lab.urls[0], 8) for _ in range(5)))
+        views = await asyncio.gather(*(lab.some(lab.urls[0], 8) for _turn in range(5)))
         seen = {frame for view in views for frame in view}
         assert len(seen) <= len(made) < 5 * 8
         await until(lambda: lab.viewers() == 0)
@@ -131,7 +131,7 @@ async def test_unplugging_ends_a_stream_and_plugging_brings_it_back(lab: Lab) ->
     await anext(stream)
     await lab.set(1, plugged=False)
     with pytest.raises(aiohttp.ClientPayloadError):
-        async for _ in stream:
+        async for _frame in stream:
             pass
     with pytest.raises(aiohttp.ClientConnectorError):
         await lab.some(url, 1)
@@ -144,7 +144,7 @@ async def test_a_camera_that_begins_to_fail_ends_its_streams_and_refuses(lab: La
     await anext(stream)
     await lab.set(1, failing=True)
     async with asyncio.timeout(20):
-        async for _ in stream:
+        async for _frame in stream:
             pass
     async with lab.client.get(lab.urls[0]) as answer:
         assert answer.status == 503

@@ -27,7 +27,7 @@ async def test_a_broker_speaks_for_its_own_device_only(api: FakeApi, page: Page)
     for ago, line in enumerate((f"{URL} value 2.00", "http://127.0.0.1:4004/ value 1.00", f"{URL} value 3.00")):
         api.say(UID, f"http device {line}", at=now - 9 + 3 * ago)
     row = (await page.until(shows(value=3.0))).rows[URL]
-    assert [value for _, value in row["history"]] == [2.0, 3.0]
+    assert [value for _at, value in row["history"]] == [2.0, 3.0]
 
 
 async def test_the_past_of_a_broker_is_read_once_also_over_a_break(api: FakeApi, tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ async def test_the_past_of_a_broker_is_read_once_also_over_a_break(api: FakeApi,
         api.say(UID, f"http device {URL} value 5.00", at=now - 5)
         await api.back()
         row = (await page.until(shows(value=5.0))).rows[URL]
-    assert [value for _, value in row["history"]] == [*range(290, 0, -10), 5]
+    assert [value for _at, value in row["history"]] == [*range(290, 0, -10), 5]
     first, *later = [one for one in api.requests if "/log?" in one]
     assert "tailLines=31" in first
     assert "sinceTime" not in first

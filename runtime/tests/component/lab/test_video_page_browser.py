@@ -275,7 +275,7 @@ def test_a_screen_reader_finds_named_pictures_and_hears_nothing_of_each(scene: S
 def test_keys_reach_everything_and_focus_is_seen(driver: Driver) -> None:
     one_of(driver, "body").send_keys(Keys.TAB)
     assert driver.switch_to.active_element.get_attribute("id") == "pause"
-    for _ in range(2):
+    for _turn in range(2):
         driver.switch_to.active_element.send_keys(Keys.TAB)
         element = driver.switch_to.active_element
         assert element.get_attribute("class") == "picture"

@@ -21,7 +21,7 @@ from standins.camera_lab import discover, name
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    for _ in range(2000):
+    for _turn in range(2000):
         if holds():
             return
         await asyncio.sleep(0.01)

@@ -40,7 +40,7 @@ async def test_the_stream_of_all_cameras_names_each_and_its_time(cameras: Camera
     stamps: list[float] = []
     async with asyncio.timeout(20), video.client.get(f"{video.base}/cameras/stream") as answer:
         async for line in answer.content:
-            key, _, value = line.partition(b": ")
+            key, _colon, value = line.partition(b": ")
             if key == b"Content-Location":
                 seen.add(value.decode().strip())
             if key == b"X-Timestamp":
@@ -64,7 +64,7 @@ async def test_a_frame_alone_is_the_newest(cameras: Cameras, video: VideoPage) -
     await video.until(lambda page: len(page.rows) == 2)
     url = f"{video.base}/cameras/{cameras.names[0]}/frame.jpg"
     made = []
-    for _ in range(2):
+    for _turn in range(2):
         async with video.client.get(url) as answer:
             assert (answer.status, answer.content_type) == (200, "image/jpeg")
             assert answer.headers["Cache-Control"] == "no-store"

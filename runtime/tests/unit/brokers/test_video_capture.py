@@ -118,7 +118,7 @@ async def test_a_camera_that_falls_silent_is_opened_again() -> None:
 async def test_readers_get_the_newest_and_miss_what_they_were_too_slow_for() -> None:
     newest = Newest()
     first = await newest.after(None)
-    waiting = [asyncio.create_task(newest.after(first)) for _ in range(3)]
+    waiting = [asyncio.create_task(newest.after(first)) for _turn in range(3)]
     await asyncio.sleep(0)
     newest.replace(Shot(1, b"one", 1.0, ""))
     newest.replace(Shot(2, b"two", 2.0, ""))

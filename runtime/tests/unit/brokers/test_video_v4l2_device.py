@@ -79,7 +79,7 @@ def test_a_device_is_set_up_read_and_let_go_of(kernel: Kernel) -> None:
     assert device.codes() == ["MJPG"]
     assert device.start(Format("YUYV", (320, 240)), 15) == Format("MJPG", (640, 480))
     descriptor = device.fileno()
-    assert [device.read() for _ in range(5)] == [JPEG] * 5
+    assert [device.read() for _turn in range(5)] == [JPEG] * 5
     device.close()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)

@@ -15,7 +15,7 @@ def test_chunks_do_not_matter(chunks: list[bytes], longest: int) -> None:
 
 def test_a_line_without_end_takes_no_memory() -> None:
     cutter = LineCutter(10)
-    assert not [line for _ in range(1000) for line in cutter.feed(b"x" * 1000)]
+    assert not [line for _turn in range(1000) for line in cutter.feed(b"x" * 1000)]
     assert len(cutter._rest) == 10
 
 

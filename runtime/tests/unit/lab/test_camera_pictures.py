@@ -42,7 +42,7 @@ def test_a_time_survives_jpeg_at_any_quality(milliseconds: int, quality: int) ->
 
 def test_a_time_survives_being_encoded_again_and_blurred() -> None:
     image = Image.open(io.BytesIO(film(1, VGA)(NOW)))
-    for _ in range(3):
+    for _turn in range(3):
         image = Image.open(io.BytesIO(jpeg(image.filter(ImageFilter.GaussianBlur(0.5)), 40)))
     assert read_stamp(jpeg(image, 40)) == NOW
 

@@ -53,7 +53,7 @@ def test_points_are_ordered_one_a_second_and_of_the_last_minutes_whatever_comes(
     history = History()
     for at, value in said:
         history.add(Reading(at, URL, value), "pod")
-    seconds = [int(at) for at, _ in history.points]
+    seconds = [int(at) for at, _value in history.points]
     assert seconds == sorted(set(seconds))
     assert history.points[-1][0] - history.points[0][0] <= HISTORY_SECONDS
     assert set(history.points) <= set(said)

@@ -87,7 +87,7 @@ async def test_a_reader_hears_of_each_change_that_it_has_time_for_and_of_nothing
         live.show(view(row("a", value)))
         await reader.permit()
     feeding.cancel()
-    assert [told["rows"][0]["value"] for _, told in reader.events] == [0.0, 1.0, 2.0]
+    assert [told["rows"][0]["value"] for _at, told in reader.events] == [0.0, 1.0, 2.0]
 
 
 def test_numbers_for_prometheus() -> None:

@@ -89,7 +89,7 @@ def test_a_viewer_gets_the_newest_of_each_camera_and_none_twice() -> None:
         records["b"].take(Told(JPEG, sequence=1), 1.0)
         assert [(name, frame.number) for name, frame in everyone.fresh()] == [("a", 999), ("b", 1)]
         assert list(everyone.fresh()) == []
-        assert [name for name, _ in one.fresh()] == ["b"]
+        assert [name for name, _frame in one.fresh()] == ["b"]
         records["b"].take(Told(JPEG, sequence=2), 2.0)
         assert [(name, frame.number) for name, frame in everyone.fresh()] == [("b", 2)]
     assert viewers.of("b") == 0
@@ -109,7 +109,7 @@ def test_a_camera_that_goes_while_a_viewer_is_served_is_left_out() -> None:
 def test_viewers_are_limited_and_each_change_is_told() -> None:
     changes: list[int] = []
     viewers = Viewers({}, lambda: changes.append(viewers.of("a")))
-    looking = [viewers.looking("a") for _ in range(MOST_VIEWERS)]
+    looking = [viewers.looking("a") for _turn in range(MOST_VIEWERS)]
     for one in looking:
         one.__enter__()
     with pytest.raises(FullError):

@@ -100,4 +100,4 @@ def test_nothing_is_read_behind_the_end() -> None:
     assert read([body]) == [b"\xff\xd8\xff\xd9"]
     reader = MjpegReader(STREAM_TYPE)
     reader.feed(body)
-    assert [reader.feed(b"x" * 20000) for _ in range(3)] == [[], [], []]
+    assert [reader.feed(b"x" * 20000) for _turn in range(3)] == [[], [], []]

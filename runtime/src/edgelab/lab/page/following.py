@@ -39,7 +39,7 @@ class Following:
         return made
 
     def _trouble(self, name: str, seen: str) -> None:
-        since, _ = self._away.pop(name, (self._clock(), ""))
+        since, _why = self._away.pop(name, (self._clock(), ""))
         if seen:
             self._away[name] = since, seen
         self._touched()

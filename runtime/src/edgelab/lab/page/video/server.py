@@ -127,7 +127,7 @@ def _frame(wall: Wall) -> Handler:
 
 async def _fresh(viewer: Viewer, wall: Wall) -> Frame:
     while True:
-        for _, frame in viewer.fresh():
+        for _name, frame in viewer.fresh():
             if wall.clock() - frame.arrived < PATIENCE_SECONDS:
                 return frame
         await viewer.news()
