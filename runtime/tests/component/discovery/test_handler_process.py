@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from edgelab.discovery.testing import PATIENCE
+from edgelab.service.files import write_whole
 from edgelab.service.status import ask
 from edgelab.wire import discovery_pb2 as wire
 
@@ -45,9 +46,9 @@ async def test_debug_echo_unplugs_one_device_alone(agent, run_dir: Path, tmp_pat
         told = await agent.registered()
         async with agent.discover(told.endpoint, "descriptions: [foo0, foo1]") as answers:
             assert await answers.next_ids() == ["foo0", "foo1"]
-            file.write_text("OFFLINE foo1\n")
+            write_whole(file, b"OFFLINE foo1\n")
             assert await answers.next_ids() == ["foo0"]
-            file.write_text("OFFLINE\n")
+            write_whole(file, b"OFFLINE\n")
             assert await answers.next_ids() == []
             file.unlink()
             assert await answers.next_ids() == ["foo0", "foo1"]
