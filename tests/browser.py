@@ -6,10 +6,11 @@ Root has both installed where they lack; for others the tests are skipped, and s
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from labkit import eventually
 from packages import have
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -17,6 +18,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 Driver = webdriver.Chrome
+T = TypeVar("T")
 
 _PACKAGES = {"chromium": "chromium", "chromedriver": "chromium-driver"}
 
@@ -48,6 +50,24 @@ def chromium(width: int = 1400, height: int = 1000, *, scheme: str = "light") ->
         yield driver
     finally:
         driver.quit()
+
+
+def shown(
+    look: Callable[[], Mapping[str, T]], seen: Callable[[Mapping[str, T]], Any], *, within: float, what: str
+) -> Mapping[str, T]:
+    """What a page shows, by names, once it is as wanted; fails with what it showed last when that takes too long."""
+    last: Mapping[str, T] = {}
+
+    def as_wanted() -> bool:
+        nonlocal last
+        last = look()
+        return bool(seen(last))
+
+    try:
+        eventually(as_wanted, within=within, what=what)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n" + "\n".join(map(str, last.values()))) from error
+    return last
 
 
 def resize(driver: Driver, width: int, height: int) -> None:

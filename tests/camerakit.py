@@ -124,13 +124,28 @@ async def video_page(api: FakeApi, directory: Path, **options: Any) -> AsyncIter
 
 
 async def some(page: VideoPage, camera: str, count: int) -> list[bytes]:
-    taken: list[bytes] = []
-    async with asyncio.timeout(20), aclosing(page.frames(camera)) as frames:
+    async with asyncio.timeout(20):
+        return await taken(page.frames(camera), count)
+
+
+async def taken(stream: AsyncGenerator[bytes, None], count: int) -> list[bytes]:
+    """The first frames of a stream, which is closed then."""
+    first: list[bytes] = []
+    async with aclosing(stream) as frames:
         async for frame in frames:
-            taken.append(frame)
-            if len(taken) == count:
+            first.append(frame)
+            if len(first) == count:
                 break
-    return taken
+    return first
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until it holds; fails after 20 seconds."""
+    for _turn in range(2000):
+        if holds():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never held")
 
 
 @asynccontextmanager

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from browser import Driver, all_of, one_of
-from labkit import eventually
+from browser import Driver, all_of, one_of, shown
 from selenium.webdriver.remote.webelement import WebElement
 
 _ROWS = """
@@ -45,18 +44,7 @@ def rows(driver: Driver) -> Rows:
 
 def until(driver: Driver, seen: Callable[[Rows], Any], *, within: float = 30, what: str = "the rows") -> Rows:
     """Rows once they are as wanted; fails with the last ones when that takes too long."""
-    last: Rows = {}
-
-    def look() -> bool:
-        nonlocal last
-        last = rows(driver)
-        return bool(seen(last))
-
-    try:
-        eventually(look, within=within, what=what)
-    except AssertionError as error:
-        raise AssertionError(f"{error}\n" + "\n".join(map(str, last.values()))) from error
-    return last
+    return shown(lambda: rows(driver), seen, within=within, what=what)
 
 
 def switch(driver: Driver, device: str) -> WebElement:

@@ -24,6 +24,16 @@ def running(directory: Path, name: str, *words: str) -> Iterator[dict[str, Any]]
             process.wait(20)
 
 
+def until_ready(path: Path, process: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """The first status that a process tells at its socket; fails when it ends before."""
+    while process.poll() is None:
+        try:
+            return ask(path)
+        except OSError:
+            continue
+    raise AssertionError(f"it ended with {process.returncode}")
+
+
 def _status(path: Path) -> dict[str, Any]:
     try:
         return ask(path)

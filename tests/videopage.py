@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from browser import Driver
-from labkit import eventually
+from browser import Driver, shown
 
 _CAMERAS = """
 const text = (one, selector) => one.querySelector(selector).textContent;
@@ -47,18 +46,7 @@ def cameras(driver: Driver) -> Cameras:
 
 def until(driver: Driver, seen: Callable[[Cameras], Any], *, within: float = 30, what: str = "the cameras") -> Cameras:
     """Cameras once they are as wanted; fails with the last ones when that takes too long."""
-    last: Cameras = {}
-
-    def look() -> bool:
-        nonlocal last
-        last = cameras(driver)
-        return bool(seen(last))
-
-    try:
-        eventually(look, within=within, what=what)
-    except AssertionError as error:
-        raise AssertionError(f"{error}\n" + "\n".join(map(str, last.values()))) from error
-    return last
+    return shown(lambda: cameras(driver), seen, within=within, what=what)
 
 
 def live(*names: str) -> Callable[[Cameras], bool]:

@@ -7,19 +7,20 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from camerakit import taken, until
 from edgelab.cli.main import main
 from edgelab.lab.cameras.camera import Camera, camera
 from edgelab.lab.cameras.stamp import read_stamp
 from edgelab.lab.devices.fleet import Fleet, Wanted
 from edgelab.lab.devices.server import serve_discovery
 from edgelab.service.multipart import MjpegReader
-from edgelab.service.status import ask
+from processes import until_ready
 
 SIZE = (320, 240)
 
@@ -52,13 +53,7 @@ class Lab:
                     yield frame
 
     async def some(self, url: str, count: int) -> list[bytes]:
-        taken: list[bytes] = []
-        async with aclosing(self.frames(url)) as frames:
-            async for frame in frames:
-                taken.append(frame)
-                if len(taken) == count:
-                    break
-        return taken
+        return await taken(self.frames(url), count)
 
 
 @asynccontextmanager
@@ -74,14 +69,6 @@ async def running(state: Path, behaviour: Callable[[int], Any], count: int = 2) 
 async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     async with running(tmp_path / "cameras.json", lambda number: camera(number, SIZE, 30)) as made:
         yield made
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    for _turn in range(2000):
-        if holds():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never held")
 
 
 async def test_frames_follow_each_other_and_cameras_differ(lab: Lab) -> None:
@@ -198,7 +185,7 @@ def test_the_command_runs_cameras_without_pillow_for_others(tmp_path: Path, caps
     command = [sys.executable, "-m", "edgelab", "devices", "cameras", "--size", "320x240", *words]
     with subprocess.Popen(command, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as process:
         try:
-            told = _until_ready(tmp_path / "cameras.sock", process)
+            told = until_ready(tmp_path / "cameras.sock", process)
             assert [one["viewers"] for one in told["devices"]] == [0, 0]
             change = ["devices", "set", "2", "plugged=no", "--run", str(tmp_path), "--name", "cameras"]
             assert main(change) == 0
@@ -208,15 +195,6 @@ def test_the_command_runs_cameras_without_pillow_for_others(tmp_path: Path, caps
         assert process.wait(20) == 0
     imported = "import sys, edgelab.lab.devices.command; sys.exit('PIL' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", imported], check=False).returncode == 0
-
-
-def _until_ready(path: Path, process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    while process.poll() is None:
-        try:
-            return ask(path)
-        except OSError:
-            continue
-    raise AssertionError(f"it ended with {process.returncode}")
 
 
 @pytest.mark.parametrize(

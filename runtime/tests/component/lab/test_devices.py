@@ -20,7 +20,7 @@ from edgelab.core.errors import LabError
 from edgelab.lab.devices.fleet import Fleet, Wanted
 from edgelab.lab.devices.sensor import Sensor
 from edgelab.lab.devices.server import serve_discovery
-from edgelab.service.status import ask
+from processes import until_ready
 
 Json = dict[str, Any]
 
@@ -250,7 +250,7 @@ def test_the_command_runs_devices_and_changes_them(tmp_path: Path, capsys: pytes
         [sys.executable, "-m", "edgelab", *words, "--run", str(tmp_path)], env=environment
     ) as process:
         try:
-            status = _until_ready(tmp_path / "devices.sock", process)
+            status = until_ready(tmp_path / "devices.sock", process)
             assert [one["name"] for one in status["devices"]] == ["1", "2"]
             assert main(["devices", "set", "2", "plugged=no", "value=42.17", "--run", str(tmp_path)]) == 0
             told = json.loads(capsys.readouterr().out)
@@ -266,15 +266,6 @@ def test_the_command_runs_devices_and_changes_them(tmp_path: Path, capsys: pytes
         assert process.wait(20) == 0
     assert main(["devices", "set", "2", "plugged=no", "--run", str(tmp_path)]) == 1
     assert "No such file" in capsys.readouterr().err
-
-
-def _until_ready(path: Path, process: subprocess.Popen[bytes]) -> Json:
-    while process.poll() is None:
-        try:
-            return ask(path)
-        except OSError:
-            continue
-    raise AssertionError(f"it ended with {process.returncode}")
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from camerakit import Cameras, VideoPage, is_, looking, says, some, video_page
+from camerakit import Cameras, VideoPage, is_, looking, says, some, until, video_page
 from edgelab.cli.main import main
 from edgelab.lab.page.video import server, viewers, wall
 from edgelab.service.sockets import bind, serve_grpc
@@ -18,14 +18,6 @@ from grpclib.exceptions import GRPCError
 from grpclib.server import Stream
 from standins.api_server import FakeApi
 from standins.camera_lab import discover, name
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    for _turn in range(2000):
-        if holds():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never held")
 
 
 async def test_no_more_cameras_are_shown_than_may_be_and_that_is_told(
