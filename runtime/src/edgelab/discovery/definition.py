@@ -72,8 +72,7 @@ def handler(name: str, *, shared: bool) -> Callable[[Discover[D]], Handler[D]]:
 
     Raises ValueError for a name that cannot be part of a socket's path, TypeError for a function that cannot serve.
     """
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is not a handler's name: 1 to 41 letters, digits, dots, dashes and underscores")
+    check_name(name)
 
     def decorate(function: Discover[D]) -> Handler[D]:
         if not inspect.isasyncgenfunction(function):
@@ -83,6 +82,13 @@ def handler(name: str, *, shared: bool) -> Callable[[Discover[D]], Handler[D]]:
         return Handler(name, shared, details, function)
 
     return decorate
+
+
+def check_name(name: str) -> str:
+    """The name, which is part of a socket's path; raises ValueError for one that cannot be."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a handler's name: 1 to 41 letters, digits, dots, dashes and underscores")
+    return name
 
 
 def _details_of(function: Discover[D]) -> type[D]:

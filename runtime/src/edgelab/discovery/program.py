@@ -12,14 +12,14 @@ import contextlib
 import functools
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from edgelab.core.errors import LabError
 from edgelab.core.layout import Sockets
-from edgelab.discovery.definition import Handler
+from edgelab.discovery.definition import Handler, check_name
 from edgelab.discovery.handler import ServedHandler, serve_handler
 from edgelab.discovery.registration import Address, Registration
 from edgelab.service.run import run_service
@@ -55,6 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags that say where a handler is served."""
     add_lab(parser, required=False, otherwise="; default: see DISCOVERY_HANDLERS_DIRECTORY")
     parser.add_argument("--name", default="", help="name of the status socket in DIR; default: handler-NAME")
+    parser.add_argument(
+        "--as", type=_name, dest="known_as", metavar="NAME", help="what Configurations call it; default: its own name"
+    )
     parser.add_argument("--local", action="store_true", help="the devices are seen by this node alone")
     parser.add_argument(
         "--listen", type=_address, metavar="HOST:PORT", help="serve over TCP; default: POD_IP, port 10000, if it is set"
@@ -68,8 +71,9 @@ def serve(handler: Handler[Any], arguments: argparse.Namespace) -> int:
     """Serve a handler as the flags say, until a signal ends it; returns the exit status."""
 
     async def served() -> None:
+        known = replace(handler, name=arguments.known_as or handler.name)
         shared = handler.shared and not arguments.local
-        await _serve(handler, shared, find_place(handler.name, arguments, os.environ))
+        await _serve(known, shared, find_place(known.name, arguments, os.environ))
 
     return run_service(served)
 
@@ -137,6 +141,13 @@ def _make(directory: Path) -> None:
 
 async def _status(name: str, served: ServedHandler, _request: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"ready": served.registered, "handler": name, "streams": served.streams, "devices": served.devices}
+
+
+def _name(text: str) -> str:
+    try:
+        return check_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _address(text: str) -> Address:

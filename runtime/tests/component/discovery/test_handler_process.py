@@ -70,6 +70,20 @@ async def test_flags_make_it_local_and_name_its_status(agent, run_dir: Path, han
         assert (await asyncio.to_thread(ask, run_dir / "mine.sock"))["handler"] == "http"
 
 
+async def test_two_of_one_kind_are_known_by_names_of_their_own(agent, run_dir: Path, handler: Start) -> None:
+    handler("serve", "http", "--run", run_dir, "--as", "http-cameras")
+    async with agent.up():
+        told = await agent.registered()
+        assert (told.name, told.endpoint) == ("http-cameras", str(run_dir / "akri/http-cameras.sock"))
+        assert (await asyncio.to_thread(ask, run_dir / "handler-http-cameras.sock"))["handler"] == "http-cameras"
+
+
+def test_a_name_that_is_no_part_of_a_path_is_refused(run_dir: Path, handler: Start) -> None:
+    refused = handler("serve", "http", "--run", run_dir, "--as", "../http")
+    assert "'../http' is not a handler's name" in refused.communicate(timeout=PATIENCE)[1]
+    assert refused.returncode == 2
+
+
 async def test_akris_environment_is_enough_and_makes_it_listen_on_the_network(
     agent, run_dir: Path, handler: Start
 ) -> None:
