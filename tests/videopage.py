@@ -1,11 +1,18 @@
 """The live page of cameras as a person sees it in a browser: its pictures, its words."""
 
 import base64
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from browser import Driver, shown
+from edgelab.lab.cameras.stamp import read_stamp
+from labkit import eventually
+from PIL import Image, ImageChops, ImageStat
+
+_CAPTION = 48
+"""Height of what covers the pattern of a virtual camera."""
 
 _CAMERAS = """
 const text = (one, selector) => one.querySelector(selector).textContent;
@@ -59,3 +66,28 @@ def live(*names: str) -> Callable[[Cameras], bool]:
 def picture(driver: Driver, name: str) -> bytes:
     """The picture that a camera shows at this moment, as PNG of its pixels."""
     return base64.b64decode(driver.execute_script(_PICTURE, name))
+
+
+def some_pictures(driver: Driver, camera: str, count: int) -> dict[float, bytes]:
+    """Pictures of a virtual camera by the time that is in them, in seconds since 1970."""
+    taken: dict[float, bytes] = {}
+
+    def take() -> bool:
+        pixels = picture(driver, camera)
+        stamp = read_stamp(pixels)
+        assert stamp is not None
+        taken[stamp] = pixels
+        return len(taken) >= count
+
+    eventually(take, what=f"{count} pictures of {camera}")
+    return taken
+
+
+def difference(one: bytes, other: bytes) -> float:
+    """The mean difference of two pictures' pixels under the caption, of 255."""
+    return float(sum(ImageStat.Stat(ImageChops.difference(_pattern(one), _pattern(other))).mean) / 3)
+
+
+def _pattern(encoded: bytes) -> Image.Image:
+    whole = Image.open(io.BytesIO(encoded)).convert("RGB")
+    return whole.crop((0, _CAPTION, *whole.size))

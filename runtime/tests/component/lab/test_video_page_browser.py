@@ -1,6 +1,5 @@
 """The page of cameras in a browser: real cameras, brokers and page server, in an API server's stand-in."""
 
-import io
 import os
 import re
 import subprocess
@@ -18,16 +17,14 @@ from edgelab.lab.cameras.stamp import read_stamp
 from edgelab.service.status import ask
 from httppage import announced, troubles
 from labkit import eventually
-from PIL import Image, ImageChops, ImageStat
 from processes import running
 from selenium.webdriver.common.keys import Keys
 from standins.api_server import FakeApi, write_kubeconfig
 from standins.camera_lab import CONFIGURATION, discover, lose, name
 from standins.in_thread import InThread
-from videopage import cameras, live, picture, until
+from videopage import cameras, difference, live, picture, some_pictures, until
 
 SIZE = (320, 240)
-BELOW_THE_CAPTION = (0, 48, *SIZE)
 
 
 class Lab(InThread):
@@ -127,30 +124,6 @@ def driver(scene: Scene, browser: Driver) -> Iterator[Driver]:
     until(browser, live(*scene.names))
     yield browser
     assert errors_of(browser) == []
-
-
-def pixels(encoded: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(encoded)).convert("RGB").crop(BELOW_THE_CAPTION)
-
-
-def difference(one: bytes, other: bytes) -> float:
-    """The mean difference of the pixels under the caption, of 255."""
-    return float(sum(ImageStat.Stat(ImageChops.difference(pixels(one), pixels(other))).mean) / 3)
-
-
-def some_pictures(driver: Driver, camera: str, count: int) -> dict[float, bytes]:
-    """Pictures of a camera by the time that is in them."""
-    taken: dict[float, bytes] = {}
-
-    def take() -> bool:
-        shown = picture(driver, camera)
-        stamp = read_stamp(shown)
-        assert stamp is not None
-        taken[stamp] = shown
-        return len(taken) >= count
-
-    eventually(take, what=f"{count} pictures of {camera}")
-    return taken
 
 
 def test_two_cameras_show_their_own_moving_patterns(scene: Scene, driver: Driver) -> None:
