@@ -32,7 +32,7 @@ setup: ## the virtual environment that everything else runs in
 setup-dev: setup
 	@$(PYTHON) tools/setup.py $(VENV) requirements-dev.lock
 
-demo: setup ## the lab, the demo (DEMO=wasm_debug_echo, wasm_pod or http) and the proof; LAB=NAME for a second lab
+demo: setup ## the lab, the demo (DEMO=wasm_debug_echo, wasm_pod, http; on clusters also wasm_handler, video) and the proof; LAB=NAME for a second lab
 	@$(PLAYBOOK) -e lab_demo=$(DEMO) site.yml
 
 up: setup ## the lab alone

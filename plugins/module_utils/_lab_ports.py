@@ -20,6 +20,8 @@ NAMES = (
     "node",
     "http_devices",
     "http_page",
+    "cameras",
+    "video_page",
 )
 FIRST, LAST = 20000, 29999  # below the range that the kernel gives to clients (32768 and up)
 
