@@ -126,8 +126,8 @@ class Session:
         if not streams and since_opened >= PATIENCE_SECONDS:
             yield Problem(
                 "NoDiscoveryHandler",
-                f"No discovery handler named {handler!r} is registered with the agent on node {self._setting.node}. "
-                "Start it, or correct spec.discoveryHandler.name.",
+                f"Node {self._setting.node} finds no devices: its agent knows no discovery handler named {handler!r}. "
+                "Where no other node's agent knows one either, start it, or correct spec.discoveryHandler.name.",
             )
         for stream in streams:
             trouble, overdue = stream.trouble, self._setting.now() - stream.lost_at >= PATIENCE_SECONDS
