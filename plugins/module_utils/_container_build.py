@@ -33,13 +33,17 @@ _GLIBC = range(5, 37)
 
 
 def archive_of(recipe: Recipe, engine_name: str, cache: Path) -> Path:
-    """The archive of an image, built unless the cache has it; older ones of its repository go."""
+    """The archive of an image, built unless the cache has it; older ones of its repository go.
+
+    One build of a user at a time: the engine has one store for all of the user's caches, and a build takes away what it
+    put there, its base too, which would be that of another one.
+    """
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     stem = recipe.repository.replace("/", "_")
     archive = cache / f"{stem}-{recipe.digest}.tar"
     with alone(cache):  # another lab may want the same
         if not archive.exists():
-            with tempfile.TemporaryDirectory(dir=cache, prefix=".build-") as scratch:
+            with alone(Path.home()), tempfile.TemporaryDirectory(dir=cache, prefix=".build-") as scratch:
                 _build(recipe, find(engine_name), cache, Path(scratch)).replace(archive)
         for old in set(cache.glob(f"{stem}-{'[0-9a-f]' * len(recipe.digest)}.tar")) - {archive}:
             old.unlink()

@@ -16,7 +16,8 @@ description:
     nothing is built.
   - Nothing is fetched and nothing is run while the C(Containerfile) is built. What the image needs from outside is put
     beside it before. The C(Containerfile) gets the base as the build argument C(BASE_IMAGE).
-  - The engine's own store is left as it was; the finished archive stays in O(cache) for other labs.
+  - The engine's own store is left as it was; the finished archive stays in O(cache) for other labs. Builds of one user
+    take turns, whatever their caches.
 author: The edgelab.akri authors (!UNKNOWN)
 extends_documentation_fragment: edgelab.akri.registry
 requirements:

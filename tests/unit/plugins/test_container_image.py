@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -166,3 +167,26 @@ def test_the_cache_keeps_the_newest_archive_of_each_repository(recipe: Recipe, t
     assert archive_of(recipe, "none", cache).read_text() == f"edgelab-{recipe.digest}.tar"
     assert of_another.exists()
     assert not older.exists()
+
+
+ENGINE = """#!/bin/sh
+echo $1 >> {log}
+[ $1 != save ] || touch "$6"
+"""
+
+
+def test_builds_take_turns_at_the_engines_store_whatever_their_caches(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    podman = tmp_path / "bin/podman"
+    podman.parent.mkdir()
+    podman.write_text(ENGINE.format(log=log))
+    podman.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{podman.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    given = replace(recipe, base=GivenBase("debian:12", "3.99"), requirements="")
+    with ThreadPoolExecutor(4) as threads:
+        archives = list(threads.map(lambda name: archive_of(given, "podman", tmp_path / name), "abcd"))
+    assert all(archive.exists() for archive in archives)
+    assert log.read_text().split() == ["build", "save", "rmi"] * 4
