@@ -19,6 +19,8 @@ from edgelab.kube.follow import Key
 PATIENCE_SECONDS = 3.0
 """How long a handler may be missing before a Configuration's Events speak of it."""
 
+_SILENT = "was asked and has not answered yet. What it waits for, its log may say."
+
 FORGET_SECONDS = 600.0
 """How long an endpoint may be out of reach before it is forgotten."""
 
@@ -135,11 +137,11 @@ class Session:
                 yield Problem("InvalidDiscoveryDetails", f"Discovery handler {handler!r} says: {trouble.text}")
             elif trouble and trouble.kind == "unresolved":
                 yield Problem("DiscoveryPropertiesUnavailable", trouble.text)
-            elif trouble and overdue:
+            elif overdue and not stream.live:
+                why = f"does not deliver: {trouble.text}. It is tried again." if trouble else _SILENT
                 yield Problem(
                     "DiscoveryHandlerUnavailable",
-                    f"Discovery handler {handler!r} at {stream.endpoint.address} on node {self._setting.node} does "
-                    f"not deliver: {trouble.text}. It is tried again.",
+                    f"Discovery handler {handler!r} at {stream.endpoint.address} on node {self._setting.node} {why}",
                 )
 
     def _look_again(self) -> None:

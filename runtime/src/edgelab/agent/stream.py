@@ -95,16 +95,17 @@ class Stream:
             trouble = await self._once()
             failures = 0 if self._now() - opened > RETRY.ceiling else failures + 1
             self._lost(trouble)
-            if self._reopen.is_set():
+            if trouble is None or self._reopen.is_set():
                 continue
             await self._pause(RETRY_INVALID_SECONDS if trouble.kind == "invalid" else RETRY.delay(failures))
 
-    async def _once(self) -> Trouble:
+    async def _once(self) -> Trouble | None:
+        """Ask once; why that ended, None when it is to ask anew."""
         listening = asyncio.ensure_future(self._listen())
         told = asyncio.ensure_future(self._reopen.wait())
         try:
             await asyncio.wait({listening, told}, return_when=asyncio.FIRST_COMPLETED)
-            return listening.result() if listening.done() else Trouble("it is asked again with new details")
+            return listening.result() if listening.done() else None
         finally:
             await _end(listening, told)
 
@@ -134,7 +135,7 @@ class Stream:
         if news:
             self._owner.changed()
 
-    def _lost(self, trouble: Trouble) -> None:
+    def _lost(self, trouble: Trouble | None) -> None:
         news = trouble != self.trouble or self.live
         if self.live:
             self.lost_at = self._now()

@@ -26,13 +26,17 @@ if typing.TYPE_CHECKING:
 
 
 class Handler(DiscoveryHandlerBase):
-    """A discovery handler: `plug()` sets its devices; each Discover call is remembered in `requests`."""
+    """A discovery handler: `plug()` sets its devices; each Discover call is remembered in `requests`.
+
+    One that is `silent` answers no call until its devices change.
+    """
 
     def __init__(self, name: str, socket: Path, *, shared: bool = True) -> None:
         self.name, self.socket, self.shared = name, socket, shared
         self.requests: list[discovery_wire.DiscoverRequest] = []
         self.open = 0
         self.refusal = ""
+        self.silent = False
         self._devices: list[discovery_wire.Device] = []
         self._changed = asyncio.Event()
 
@@ -59,8 +63,10 @@ class Handler(DiscoveryHandlerBase):
         try:
             while True:
                 changed = self._changed
-                await stream.send_message(discovery_wire.DiscoverResponse(devices=self._devices))
+                if not self.silent:
+                    await stream.send_message(discovery_wire.DiscoverResponse(devices=self._devices))
                 await changed.wait()
+                self.silent = False
         finally:
             self.open -= 1
 

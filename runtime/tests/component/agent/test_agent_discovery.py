@@ -186,6 +186,36 @@ async def test_why_nothing_appears_is_told_after_a_while(bench: Bench) -> None:
     assert "no other node's agent" in problem.message
 
 
+async def test_a_handler_that_does_not_answer_is_told_of_until_it_does(bench: Bench) -> None:
+    async with (handler := bench.handler()).serving():
+        handler.silent = True
+        await handler.register(bench.agent)
+        bench.look()
+        await until(lambda: handler.open)
+        assert bench.reasons() == []
+        bench.later += discovery.PATIENCE_SECONDS
+        (problem,) = bench.look().problems
+        assert problem.reason == "DiscoveryHandlerUnavailable"
+        assert "has not answered yet" in problem.message
+        handler.plug({"foo0": {}})
+        await until(lambda: bench.ids() == ["foo0"])
+        assert bench.reasons() == []
+
+
+async def test_a_handler_that_does_not_answer_to_new_details_is_told_of(bench: Bench) -> None:
+    async with (handler := bench.handler()).serving():
+        await handler.register(bench.agent)
+        await until(lambda: bench.ids() == ["foo0"])
+        handler.silent = True
+        other = configuration(discoveryDetails="new")
+        bench.look(other)
+        await until(lambda: len(handler.requests) == 2)
+        bench.later += discovery.PATIENCE_SECONDS
+        (problem,) = bench.look(other).problems
+        assert "has not answered yet" in problem.message
+        assert bench.ids(other) == ["foo0"]
+
+
 async def test_a_property_that_cannot_be_read_is_told(bench: Bench) -> None:
     bench.unresolved = "Secret default/s has no key 'k'"
     bench.endpoints.register(Endpoint("debugEcho", str(bench.directory / "one.sock")))
