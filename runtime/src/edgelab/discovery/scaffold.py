@@ -1,7 +1,7 @@
 """Beginning a discovery handler: a project that works, made of the templates beside this file.
 
-The project has the handler, its tests, an image, a Configuration and the details to try it with. Nothing that exists is
-changed: a directory that is there already is refused.
+The project has the handler, a device, tests, an image, a Configuration and the details to try it with. Nothing that
+exists is changed: a directory that is there already is refused.
 """
 
 import re
@@ -20,6 +20,7 @@ _FILES = {
     "test_handler.py": "tests/test_{module}.py",
     "pyproject.toml": "pyproject.toml",
     "details.yaml": "details.yaml",
+    "device": "devices/one",
     "configuration.yaml": "configuration.yaml",
     "Containerfile": "Containerfile",
     "README.md": "README.md",

@@ -1,5 +1,6 @@
 """`edgelab handler new`: names, and what is written where."""
 
+import re
 import zipfile
 from importlib.resources import files
 from pathlib import Path
@@ -39,6 +40,15 @@ def test_the_configuration_asks_for_what_the_details_say() -> None:
     files = render("greenhouse")
     handler = yaml.safe_load(files["configuration.yaml"])["spec"]["discoveryHandler"]
     assert yaml.safe_load(handler["discoveryDetails"]) == yaml.safe_load(files["details.yaml"])
+
+
+def test_the_brokers_of_the_configuration_are_there_once_they_are_no_comment() -> None:
+    text = render("greenhouse")["configuration.yaml"]
+    assert "brokerSpec" not in yaml.safe_load(text)["spec"]
+    head, broker = re.split("(?m)^(?=  # brokerSpec:)", text)
+    spec = yaml.safe_load(head + re.sub("(?m)^  # ", "  ", broker))["spec"]["brokerSpec"]["brokerPodSpec"]
+    assert spec["containers"][0]["resources"] == {"limits": {"{{PLACEHOLDER}}": "1"}}
+    assert spec["nodeSelector"] == {"kubernetes.io/arch": "wasm32-wasi"}
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "../a", "1a", "Green", "a_b", "-a", "a-", "a--b", "ä", "a" * 41])
