@@ -16,6 +16,8 @@ from labkit import BIN, ROOT, Lab, press_ctrl_c
     [
         ({"lab_demo": "nonsense"}, "nonsense"),
         ({"lab_cluster": "nonsense"}, "nonsense"),
+        ({"lab_demo": "video"}, "make demo PROVIDER=kind DEMO=video"),
+        ({"lab_demo": "wasm_handler"}, "make demo PROVIDER=kind DEMO=wasm_handler"),
         ({"lab_nmae": "x"}, "lab_nmae"),
         ({"demo_wasm_debug_echo_capacity": "many"}, "demo_wasm_debug_echo_capacity"),
         ({"krustlet_max_pods": "many"}, "krustlet_max_pods"),
