@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -87,8 +88,24 @@ def present(wanted: Wanted, cache: Path, *, dry_run: bool) -> dict[str, Any]:
 
 
 def _result(python: str, package: str, *, changed: bool, installed: bool) -> dict[str, Any]:
-    command = [python, "-I", "-m", "edgelab"]
-    return {"changed": changed, "installed": installed, "python": python, "command": command, "package": package}
+    return {
+        "changed": changed,
+        "installed": installed,
+        "python": python,
+        "command": _command(python),
+        "program": program_of(python, installed=installed),
+        "package": package,
+    }
+
+
+def _command(python: str) -> list[str]:
+    return [python, "-I", "-m", "edgelab"]
+
+
+def program_of(python: str, *, installed: bool) -> str:
+    """The command `edgelab` as people type it: the program beside the interpreter, where pip puts it."""
+    program = Path(python).with_name("edgelab")
+    return str(program) if program.exists() or not installed else shlex.join(_command(python))
 
 
 def _packages(environment: Path) -> Path:

@@ -71,6 +71,11 @@ command:
   type: list
   elements: str
   sample: [/home/ada/.cache/edgelab/runtime/6c1f0b7d1a8e4b55/bin/python, -I, -m, edgelab]
+program:
+  description: The same command as people type it, for messages.
+  returned: success
+  type: str
+  sample: /home/ada/.cache/edgelab/runtime/6c1f0b7d1a8e4b55/bin/edgelab
 package:
   description: Directory of the package C(edgelab) that the interpreter uses, for C(restart_on).
   returned: success

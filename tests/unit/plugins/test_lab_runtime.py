@@ -34,6 +34,13 @@ def test_python_that_has_the_runtime_is_used(wanted: subject.Wanted, tmp_path: P
     assert found["package"] == str(ROOT / "runtime/src/edgelab")
     shown = subprocess.run([*found["command"], "--help"], capture_output=True, text=True, check=True).stdout
     assert "edgelab" in shown
+    typed = subprocess.run([found["program"], "--help"], capture_output=True, text=True, check=True).stdout
+    assert typed == shown
+
+
+def test_python_without_the_program_beside_it_is_what_people_type(tmp_path: Path) -> None:
+    assert subject.program_of(f"{tmp_path}/python3", installed=True) == f"{tmp_path}/python3 -I -m edgelab"
+    assert subject.program_of(f"{tmp_path}/python3", installed=False) == f"{tmp_path}/edgelab"
 
 
 def test_same_sources_in_another_place_count_as_the_same(copy: subject.Wanted) -> None:
