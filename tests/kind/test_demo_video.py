@@ -198,7 +198,7 @@ def test_nothing_of_the_demo_is_left_in_a_cluster_that_stays(kind_lab: Lab, demo
         what="the last broker to go",
     )
     assert kind_lab.kubectl("get", "serviceaccounts", "-o", "name").split() == ["serviceaccount/default"]
-    assert kind_lab.kubectl("-n", "akri", "get", "daemonset", "http-cameras-handler", "--ignore-not-found") == ""
-    assert "http-cameras.sock" not in machine.podman("exec", node(kind_lab), "ls", "/var/lib/akri").stdout.split()
+    assert kind_lab.kubectl("-n", "akri", "get", "daemonset", "cameras-handler", "--ignore-not-found") == ""
+    assert "cameras.sock" not in machine.podman("exec", node(kind_lab), "ls", "/var/lib/akri").stdout.split()
     state = kind_lab.layout.state
     assert [name for name in ("cameras.json", "kubeconfigs/video-page") if (state / name).exists()] == []
