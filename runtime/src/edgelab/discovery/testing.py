@@ -87,7 +87,8 @@ class Agent(RegistrationBase):
 
     async def registered(self) -> wire.RegisterDiscoveryHandlerRequest:
         """Wait for the next registration."""
-        return await asyncio.wait_for(self.registrations.get(), PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            return await self.registrations.get()
 
     async def devices(self, details: str) -> list[str]:
         """Wait for a registration, ask that handler, and drop the stream after its first answer."""
@@ -119,7 +120,8 @@ class Answers:
 
     async def next(self) -> list[wire.Device]:
         """The next set of devices; raises GRPCError when the handler refused."""
-        response = await asyncio.wait_for(self._stream.recv_message(), PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            response = await self._stream.recv_message()
         assert response is not None, "the handler ended the stream"
         return list(response.devices)
 
