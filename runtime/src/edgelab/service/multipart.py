@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 
 STREAM_TYPE = "multipart/x-mixed-replace; boundary=frame"
+OPENING = b"--frame\r\n"
+"""How a body of STREAM_TYPE begins."""
 LARGEST_FRAME = 4_000_000
 """Bytes of a picture; gRPC clients take messages of 4 MiB unless they say otherwise."""
 
@@ -24,9 +26,12 @@ class NotMjpegError(ValueError):
 
 
 def part(jpeg: bytes, headers: Mapping[str, str] | None = None) -> bytes:
-    """A picture as a part of the body of STREAM_TYPE; headers: those of the part besides its type and length."""
+    """A picture as a part of the body of STREAM_TYPE; headers: those of the part besides its type and length.
+
+    The next boundary comes with it: browsers show a picture when they have seen that.
+    """
     more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items()).encode()
-    return b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n%b\r\n%b\r\n" % (len(jpeg), more, jpeg)
+    return b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n%b\r\n%b\r\n%b" % (len(jpeg), more, jpeg, OPENING)
 
 
 class MjpegReader:

@@ -21,7 +21,7 @@ from edgelab.brokers.video.server import serve_camera
 from edgelab.lab.cameras.camera import camera
 from edgelab.lab.cameras.stamp import read_stamp
 from edgelab.lab.devices.fleet import Fleet, Wanted
-from edgelab.service.multipart import STREAM_TYPE, part
+from edgelab.service.multipart import OPENING, STREAM_TYPE, part
 from edgelab.service.sockets import bind
 from edgelab.wire.camera_grpc import CameraStub
 from edgelab.wire.camera_pb2 import NotifyRequest, NotifyResponse
@@ -218,7 +218,7 @@ async def test_a_failing_camera_is_named_and_tried_again(cameras: Cameras) -> No
 async def _burst(request: web.BaseRequest) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": STREAM_TYPE})
     await response.prepare(request)
-    await response.write(part(JPEG) * 50)
+    await response.write(OPENING + part(JPEG) * 50)
     return response
 
 
@@ -232,7 +232,7 @@ async def test_no_more_frames_are_taken_than_wanted(per_second: int | None, coun
 async def _silent(request: web.BaseRequest) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": STREAM_TYPE})
     await response.prepare(request)
-    await response.write(part(JPEG))
+    await response.write(OPENING + part(JPEG))
     await asyncio.Event().wait()
     return response
 
@@ -279,6 +279,7 @@ async def test_what_is_no_camera_is_told_to_clients(answer: Answer, reason: str)
 async def _fast(request: web.BaseRequest) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": STREAM_TYPE})
     await response.prepare(request)
+    await response.write(OPENING)
     with contextlib.suppress(ConnectionError):
         while True:
             await response.write(part(b"\xff\xd8" + bytes(300_000) + b"\xff\xd9"))

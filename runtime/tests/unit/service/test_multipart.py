@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from edgelab.service.multipart import STREAM_TYPE, MjpegReader, NotMjpegError, part
+from edgelab.service.multipart import OPENING, STREAM_TYPE, MjpegReader, NotMjpegError, part
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -28,7 +28,15 @@ def read(body: list[bytes], content_type: str = STREAM_TYPE, **limits: int) -> l
 
 @given(st.lists(PICTURES), st.lists(st.integers(min_value=0)))
 def test_what_is_written_is_read_in_any_pieces(pictures: list[bytes], cuts: list[int]) -> None:
-    assert read(pieces(b"".join(map(part, pictures)), cuts)) == pictures
+    assert read(pieces(OPENING + b"".join(map(part, pictures)), cuts)) == pictures
+
+
+@given(st.lists(PICTURES, min_size=1))
+def test_a_picture_is_whole_without_the_next_even_where_lengths_are_not_read(pictures: list[bytes]) -> None:
+    body = OPENING
+    for count, picture in enumerate(pictures, 1):
+        body += part(picture, {"X-Timestamp": "1.5"}).replace(b"Content-Length", b"X-Length", 1)
+        assert read([body]) == pictures[:count]
 
 
 @given(
@@ -96,7 +104,7 @@ def test_what_is_no_mjpeg_or_too_large_is_named(body: bytes, reason: str) -> Non
 
 
 def test_nothing_is_read_behind_the_end() -> None:
-    body = part(b"\xff\xd8\xff\xd9") + b"--frame--" + part(b"\xff\xd8\xff\xd9")
+    body = OPENING + part(b"\xff\xd8\xff\xd9").removesuffix(b"\r\n") + b"--" + part(b"\xff\xd8\xff\xd9")
     assert read([body]) == [b"\xff\xd8\xff\xd9"]
     reader = MjpegReader(STREAM_TYPE)
     reader.feed(body)

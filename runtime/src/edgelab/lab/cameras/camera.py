@@ -16,7 +16,7 @@ from aiohttp import web
 from edgelab.lab.cameras.film import film
 from edgelab.lab.cameras.pattern import Size
 from edgelab.lab.devices.model import Setting
-from edgelab.service.multipart import STREAM_TYPE, part
+from edgelab.service.multipart import OPENING, STREAM_TYPE, part
 from edgelab.service.web import keep_short
 
 STALLED_SECONDS = 20.0
@@ -75,6 +75,7 @@ class Camera:
         keep_short(transport)
         self._viewers += 1
         try:
+            await response.write(OPENING)
             async with aclosing(self._ticks(setting)) as ticks:
                 async for tick in ticks:
                     async with asyncio.timeout(self._stalled):

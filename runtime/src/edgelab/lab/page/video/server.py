@@ -22,7 +22,7 @@ from edgelab.lab.page.video.rows import PATIENCE_SECONDS
 from edgelab.lab.page.video.view import metrics
 from edgelab.lab.page.video.viewers import MOST_VIEWERS, FullError, Viewer
 from edgelab.lab.page.video.wall import Wall
-from edgelab.service.multipart import STREAM_TYPE, part
+from edgelab.service.multipart import OPENING, STREAM_TYPE, part
 from edgelab.service.web import keep_short
 
 STALLED_SECONDS = 20.0
@@ -90,6 +90,7 @@ def _stream(wall: Wall, stalled_seconds: float) -> Handler:
                 return response
             keep_short(transport)
             try:
+                await response.write(OPENING)
                 await _show(viewer, response, stalled_seconds)
             except (TimeoutError, ConnectionError):
                 # A graceful end would wait for the viewer to read.
