@@ -9,7 +9,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from grpclib.client import Channel
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 from lightkube import AsyncClient, operators
 from lightkube.resources.core_v1 import Service
@@ -19,6 +18,7 @@ from edgelab.brokers.target import Target, target_of
 from edgelab.core import names
 from edgelab.kube.follow import Key, Mirror
 from edgelab.kube.workers import Workers
+from edgelab.service.bounded import BoundedChannel
 from edgelab.wire import http_pb2 as wire
 from edgelab.wire.http_grpc import DeviceServiceStub
 
@@ -44,7 +44,7 @@ class Answer:
 
 async def call(target: Target) -> Answer:
     """Call the broker once. A connection of its own for each call: the next broker may have taken the address over."""
-    channel = Channel(target.host, target.port)
+    channel = BoundedChannel(target.host, target.port)
     try:
         response = await DeviceServiceStub(channel).ReadSensor(wire.ReadSensorRequest(name="/"), timeout=CALL_SECONDS)
     except GRPCError as error:

@@ -14,6 +14,7 @@ from grpclib.server import Server
 
 from edgelab.core.errors import LabError
 from edgelab.core.layout import LONGEST_SOCKET_PATH
+from edgelab.service.bounded import BoundedChannel
 
 if TYPE_CHECKING:
     from grpclib._typing import IServable
@@ -30,6 +31,19 @@ def prepare(path: Path) -> None:
         )
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
+
+
+def listens(path: Path) -> bool:
+    """Whether a process listens on a Unix socket; a file that an ended one left there does not count."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.setblocking(False)
+        try:
+            connection.connect(str(path))
+        except BlockingIOError:  # it has more callers than it takes at a time
+            return True
+        except OSError:
+            return False
+        return True
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -92,7 +106,7 @@ class _Server(Server):
 @contextlib.asynccontextmanager
 async def grpc_channel(path: Path) -> AsyncIterator[Channel]:
     """A channel to the gRPC server on a Unix socket."""
-    channel = Channel(path=str(path))
+    channel = BoundedChannel(path=str(path))
     try:
         yield channel
     finally:

@@ -67,9 +67,9 @@ async def test_a_broker_of_akris_sample_is_asked_for_frames(api: FakeApi, video:
     [
         (b"", "No frame yet: its broker has no frame"),
         (b"<html>no picture</html>", "No frame yet: a frame is no whole JPEG: b'<html>no'..."),
-        (b"\xff\xd8" + bytes(5_000_000), "No frame yet: a frame has 5000002 bytes, more than 4000000"),
+        (b"\xff\xd8" + bytes(4_000_000), "No frame yet: a frame has 4000002 bytes, more than 4000000"),
     ],
-    ids=["empty", "garbage", "huge"],
+    ids=["empty", "garbage", "large"],
 )
 async def test_what_is_no_picture_is_told_and_never_passed_on(
     api: FakeApi, video: VideoPage, frame: bytes, said: str
@@ -78,6 +78,21 @@ async def test_what_is_no_picture_is_told_and_never_passed_on(
         await video.until(is_(one, state="waiting", said=said))
         async with video.client.get(f"{video.base}/cameras/{one}/frame.jpg") as answer:
             assert (answer.status, await answer.text()) == (503, f"{one} gives no frame\n")
+
+
+class Announcing(Akris):
+    """A broker that begins a message of a size that nobody would take."""
+
+    async def WatchFrames(self, stream: Stream[NotifyRequest, NotifyResponse]) -> None:  # noqa: N802
+        await stream.recv_message()
+        await stream.send_initial_metadata()
+        await stream._stream.send_data(b"\0" + (1_000_000_000).to_bytes(4, "big") + bytes(1000))
+        await asyncio.Event().wait()
+
+
+async def test_a_message_that_is_too_large_is_not_waited_for(api: FakeApi, video: VideoPage) -> None:
+    async with brokered(api, Announcing(b"")) as one, looking(video, ""):
+        await video.until(says(one, "its broker cannot be read: a message has 1000000000 bytes, more than 4194304"))
 
 
 class Refusing(Akris):

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from google.protobuf.message import DecodeError
-from grpclib.client import Channel
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
@@ -15,6 +14,7 @@ from edgelab.brokers.http_device import cause_of
 from edgelab.brokers.target import Target
 from edgelab.core.backoff import Backoff
 from edgelab.lab.page.video.told import Told, judge
+from edgelab.service.bounded import BoundedChannel
 from edgelab.wire.camera_grpc import CameraStub
 from edgelab.wire.camera_pb2 import NotifyRequest, NotifyResponse
 
@@ -66,7 +66,7 @@ async def _attempt(target: Target, got: Take) -> str:
         heard = True
         got(message)
 
-    channel = Channel(target.host, target.port)
+    channel = BoundedChannel(target.host, target.port)
     try:
         await _read(CameraStub(channel), hear)
     except GRPCError as error:
