@@ -6,7 +6,6 @@ neither stopped nor marked, and the Node keeps its last status until the Lease r
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from edgelab.node.record import NodeRecord
 from edgelab.node.record_wanted import NodeSettings
 from edgelab.node.seams import Devices, PodLogs
 from edgelab.node.server import NodeServer
-from edgelab.service.sockets import serve_grpc
+from edgelab.service.sockets import listens, serve_grpc
 from edgelab.service.status import serve_status
 
 
@@ -96,8 +95,7 @@ async def run_node(options: NodeOptions, make_pods: MakePods) -> None:
 
 def _see_that_no_kubelet_listens(path: Path) -> None:
     """Raise LabError rather than take the socket of another kubelet away."""
-    with socket.socket(socket.AF_UNIX) as connection, contextlib.suppress(OSError):
-        connection.connect(str(path))
+    if listens(path):
         raise LabError(
             attempted=f"Take registrations of device plugins at {path}",
             seen="Another process listens there",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from edgelab.core.errors import LabError
+from edgelab.service.sockets import listens, prepare
 
 Answer = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Takes a request, returns what is to be told beside `ok`; raises LabError to refuse it."""
@@ -26,9 +27,15 @@ _LONGEST_LINE = 4 * 1024 * 1024
 
 @contextlib.asynccontextmanager
 async def serve_status(path: Path, operations: Mapping[str, Answer]) -> AsyncIterator[None]:
-    """Answer the named operations on a Unix socket while the block runs."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
+    """Answer the named operations on a Unix socket while the block runs. Raises LabError when another process does."""
+    if listens(path):
+        raise LabError(
+            attempted=f"Answer questions at {path}",
+            seen="Another process answers there",
+            cause="A process of this name runs already",
+            remedy="End it, or give this one another --name or --run",
+        )
+    prepare(path)
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

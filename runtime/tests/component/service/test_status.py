@@ -1,6 +1,7 @@
 """The status socket over a real Unix socket."""
 
 import asyncio
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,24 @@ async def test_an_unknown_operation_lists_the_known_ones(tmp_path: Path) -> None
     async with serve_status(path, {"keep": refuse, "status": status}):
         with pytest.raises(LabError, match="keep, status"):
             await asyncio.to_thread(ask, path, "reboot")
+
+
+async def test_the_socket_of_a_process_that_lives_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "x.sock"
+    async with serve_status(path, {"status": status}):
+        with pytest.raises(LabError, match="Another process answers there"):
+            async with serve_status(path, {"status": refuse}):
+                pytest.fail("it went on")
+        assert await asyncio.to_thread(ask, path, text="still") == {"ready": True, "echo": "still"}
+
+
+async def test_the_socket_of_a_process_that_was_killed_gives_way(tmp_path: Path) -> None:
+    path = tmp_path / "x.sock"
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(path))
+        killed.listen()
+    async with serve_status(path, {"status": status}):
+        assert (await asyncio.to_thread(ask, path))["ready"]
 
 
 async def test_noise_is_answered_not_fatal(tmp_path: Path) -> None:
