@@ -159,7 +159,8 @@ async def test_its_status_counts_streams_and_devices(agent, run_dir: Path) -> No
 
     async with agent.up(), serve_handler(registration(run_dir), discover) as handler:
         endpoint = (await agent.registered()).endpoint
-        assert (handler.registered, handler.streams, handler.devices) == (True, 0, None)
+        await until(lambda: handler.registered)
+        assert (handler.streams, handler.devices) == (0, None)
         async with agent.discover(endpoint, ""), agent.discover(endpoint, "a b") as one:
             await one.next()
             async with agent.discover(endpoint, "b c") as other:
