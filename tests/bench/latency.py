@@ -36,7 +36,9 @@ def measure(lab: Lab, *, turns: int) -> list[Figure]:
 async def _measure(lab: Lab, turns: int) -> list[Figure]:
     client = connect(lab.layout.kubeconfig)
     availability = lab.layout.handlers / "debugEcho" / "debug-echo-availability.txt"
-    image = (await client.get(Pod, "wasi-debug-echo", namespace=NAMESPACE)).spec.containers[0].image
+    spec = (await client.get(Pod, "wasi-debug-echo", namespace=NAMESPACE)).spec
+    assert spec, "the demo's handler is a Pod"
+    image = spec.containers[0].image
     plugged, unplugged, started = [], [], []
     for turn in range(turns):
         unplugged.append(await _unplug(client, availability))
