@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The edgelab.akri authors
 # SPDX-License-Identifier: Apache-2.0
 # Private to this collection: may change at any time.
-"""Whether the Pods of a Deployment or a DaemonSet are there as wanted, and if not, what keeps them. No I/O."""
+"""Whether the Pods of a Deployment, StatefulSet or DaemonSet are as wanted, and if not, what keeps them. No I/O."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 
 Object = Mapping[str, Any]
 
-KINDS = ("Deployment", "DaemonSet")
+KINDS = ("Deployment", "StatefulSet", "DaemonSet")
 
 
 def missing(body: Object) -> str:
-    """What a Deployment or DaemonSet still waits for; empty when its Pods are updated and ready."""
+    """What one of these KINDS still waits for; empty when its Pods are updated and ready."""
     status = body.get("status") or {}
     if status.get("observedGeneration", 0) < body["metadata"]["generation"]:
         return "its controller has not seen it yet"
-    if body["kind"] == "Deployment":
-        wanted = body["spec"].get("replicas", 1)
-        there = {name: status.get(name, 0) for name in ("updatedReplicas", "availableReplicas")}
-        old = status.get("replicas", 0) - there["updatedReplicas"]
-    else:
+    if body["kind"] == "DaemonSet":
         wanted = status.get("desiredNumberScheduled", 0)
         there = {name: status.get(name, 0) for name in ("updatedNumberScheduled", "numberAvailable")}
         old = 0
+    else:
+        wanted = body["spec"].get("replicas", 1)
+        there = {name: status.get(name, 0) for name in ("updatedReplicas", "availableReplicas")}
+        old = status.get("replicas", 0) - there["updatedReplicas"]
     short = [f"{name} is {count} of {wanted}" for name, count in there.items() if count < wanted]
     return ", ".join([*short, *([f"{old} Pods of before are still there"] if old > 0 else [])])
 

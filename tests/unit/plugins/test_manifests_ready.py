@@ -1,4 +1,4 @@
-"""When the Pods of a Deployment or a DaemonSet are as wanted, and what is told when they are not."""
+"""When the Pods of a Deployment, StatefulSet or DaemonSet are as wanted, and what is told when they are not."""
 
 from typing import Any
 
@@ -19,7 +19,10 @@ def body(kind: str, status: dict[str, Any] | None) -> dict[str, Any]:
     return {"kind": kind, "metadata": {"name": "x", "generation": 2}, "spec": spec, "status": status}
 
 
-@pytest.mark.parametrize(("kind", "status"), [("Deployment", READY_DEPLOYMENT), ("DaemonSet", READY_DAEMON_SET)])
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [("Deployment", READY_DEPLOYMENT), ("StatefulSet", READY_DEPLOYMENT), ("DaemonSet", READY_DAEMON_SET)],
+)
 def test_nothing_is_missing_when_all_are_updated_and_ready(kind: str, status: dict[str, Any]) -> None:
     assert missing(body(kind, status)) == ""
 
@@ -31,6 +34,7 @@ def test_nothing_is_missing_when_all_are_updated_and_ready(kind: str, status: di
         ("Deployment", READY_DEPLOYMENT | {"observedGeneration": 1}, "has not seen it"),
         ("Deployment", READY_DEPLOYMENT | {"availableReplicas": 0}, "availableReplicas is 0 of 1"),
         ("Deployment", READY_DEPLOYMENT | {"replicas": 2}, "1 Pods of before"),
+        ("StatefulSet", READY_DEPLOYMENT | {"availableReplicas": 0}, "availableReplicas is 0 of 1"),
         ("DaemonSet", READY_DAEMON_SET | {"numberAvailable": 1}, "numberAvailable is 1 of 2"),
         ("DaemonSet", READY_DAEMON_SET | {"updatedNumberScheduled": 0}, "updatedNumberScheduled is 0 of 2"),
     ],

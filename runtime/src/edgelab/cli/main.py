@@ -14,6 +14,7 @@ _COMMANDS = {
     "broker": ("edgelab.brokers.command", "tell or serve the values of a device, or call those that do"),
     "controller": ("edgelab.controller.command", "create brokers and Services for Instances"),
     "devices": ("edgelab.lab.devices.command", "run mock HTTP devices, or plug and unplug them"),
+    "forward": ("edgelab.lab.forward", "have a port of a Pod at a port of this machine"),
     "handler": ("edgelab.discovery.handler_command", "serve, try or begin a discovery handler"),
     "hold": ("edgelab.lab.hold", "run a program so that a restarted supervisor takes it over"),
     "kubeconfig": ("edgelab.lab.kubeconfig", "print the path of a lab's kubeconfig"),

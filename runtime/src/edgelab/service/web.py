@@ -50,7 +50,7 @@ def in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def keep_short(transport: asyncio.Transport) -> None:
+def keep_short(transport: asyncio.WriteTransport) -> None:
     """Let few pictures wait on their way to a slow viewer, who would see them late: the kernel would take megabytes."""
     transport.set_write_buffer_limits(high=0)
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)

@@ -1,8 +1,9 @@
-"""Flags that say which lab a command works on: its run directory, or its name, which stands for that."""
+"""Flags that say where: the lab that a command works on, by its run directory or its name; the address it serves at."""
 
 import argparse
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from edgelab.core.layout import layout
 
@@ -25,3 +26,15 @@ def _run_of(lab: str) -> Path:
     if not run.is_dir():
         raise argparse.ArgumentTypeError(f"there is no lab {lab!r}: {run} does not exist (make demo builds one)")
     return run
+
+
+def address_and_port(text: str) -> tuple[str, int]:
+    """Read ADDRESS:PORT, an IPv6 address in brackets; the port may be 0. Raises argparse.ArgumentTypeError."""
+    try:
+        parts = urlsplit(f"//{text}")
+        address, port = parts.hostname, parts.port
+    except ValueError:
+        address = port = None
+    if not address or port is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not ADDRESS:PORT")
+    return address, port

@@ -21,6 +21,7 @@ from edgelab.lab.page.view import Head
 from edgelab.service.run import run_service
 from edgelab.service.status import serve_status
 from edgelab.service.web import in_url
+from edgelab.service.where import address_and_port
 
 _ANSWER_SECONDS = 5
 
@@ -47,7 +48,13 @@ def _add_http(parser: argparse.ArgumentParser) -> None:
 def _add_serving(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--namespace", default="default", help="of the Configuration (default: default)")
-    add("--listen", type=_listen, required=True, metavar="ADDRESS:PORT", help="where to serve; port 0 is any free one")
+    add(
+        "--listen",
+        type=address_and_port,
+        required=True,
+        metavar="ADDRESS:PORT",
+        help="where to serve; port 0 is any free one",
+    )
     add("--run", type=Path, required=True, metavar="DIR", help="the lab's run directory")
     add("--name", default="page", help="name of the status socket in it (default: page)")
     add("--verbose", action="store_true", help="log more")
@@ -98,14 +105,3 @@ def _seconds(text: str) -> float:
     if not 1 <= seconds <= 3600:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 3600")
     return seconds
-
-
-def _listen(text: str) -> tuple[str, int]:
-    try:
-        parts = urlsplit(f"//{text}")
-        address, port = parts.hostname, parts.port
-    except ValueError:
-        address = port = None
-    if not address or port is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not ADDRESS:PORT")
-    return address, port
