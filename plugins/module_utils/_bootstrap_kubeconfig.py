@@ -44,7 +44,7 @@ class Wanted:
     """The file, the identity that makes it needless, how long a token lasts, and what the token is for."""
 
     path: Path
-    identity: Path
+    identity: Path | None
     seconds: int
     description: str
 
@@ -97,7 +97,7 @@ def ensure(cluster: Cluster, wanted: Wanted, *, now: datetime, dry_run: bool) ->
     ca = Path(cluster.ca_path or os.devnull).read_bytes()
     token = _token_of(wanted.path)
     fault = _file_fault(wanted.path, render(cluster.server, ca, token))
-    identity = identity_fault(wanted.identity, ca, now)
+    identity = identity_fault(wanted.identity, ca, now) if wanted.identity else _NO_IDENTITY
     secret = _find_secret(cluster, token) if identity and not fault else None
     reason = why_renew(identity, fault, secret, now)
     if reason and not dry_run:

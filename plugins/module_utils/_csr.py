@@ -31,14 +31,26 @@ _PATH = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 
 @dataclass(frozen=True)
 class Names:
-    """Which requests are meant: the one of this name and, if renewals count, those called NAME-SUFFIX."""
+    """Which requests are meant: the one of this name and, if renewals count, those called NAME-SUFFIX.
+
+    Without a name, those of a user to a signer, whatever they are called: a kubelet's have names by chance.
+    """
 
     name: str
     renewals: bool = False
+    username: str = ""
+    signer: str = ""
 
-    def mean(self, name: str) -> bool:
-        """Whether a request of this name is meant."""
+    def mean(self, request: Mapping[str, Any]) -> bool:
+        """Whether a request is meant."""
+        if not self.name:
+            spec = request["spec"]
+            return (spec.get("username"), spec["signerName"]) == (self.username, self.signer)
+        name = _name(request)
         return name == self.name or (self.renewals and name.startswith(f"{self.name}-"))
+
+    def __str__(self) -> str:
+        return self.name or f"of {self.username} to {self.signer}"
 
 
 @dataclass(frozen=True)
@@ -99,13 +111,18 @@ def is_issued(socket: str) -> bool:
         return False
 
 
+def is_pending(cluster: Cluster, names: Names) -> bool:
+    """Whether a request that is meant waits for an answer."""
+    return any(state(request) == "pending" for request in cluster.find_all(_API, _KIND) if names.mean(request))
+
+
 def approve(
     cluster: Cluster, names: Names, want: Content, *, timeout: float, unsigned_only: bool, dry_run: bool
 ) -> dict[str, Any]:
     """Wait for the request, judge it, approve it, wait until it is signed; returns changed, name and diff."""
     decision, approved = Decision("wait"), ""
     for everything in cluster.follow(_API, _KIND, seconds=0 if dry_run else timeout):
-        requests = [request for request in everything if names.mean(_name(request))]
+        requests = [request for request in everything if names.mean(request)]
         decision = decide(want, requests, unsigned_only=unsigned_only and not approved)
         if decision.action == "refuse":
             raise _refused(names, decision.reasons)
@@ -116,30 +133,30 @@ def approve(
     else:
         raise _late(names, decision, timeout)
     changed = bool(approved) or (dry_run and decision.action != "done")
-    return _result(changed, approved or (_name(decision.request) if decision.request else names.name), "approved")
+    return _result(changed, approved or (_name(decision.request) if decision.request else str(names)), "approved")
 
 
 def deny(cluster: Cluster, names: Names, *, dry_run: bool) -> dict[str, Any]:
     """Deny every pending request that is meant; one that is approved already is an error."""
-    requests = [request for request in cluster.find_all(_API, _KIND) if names.mean(_name(request))]
+    requests = [request for request in cluster.find_all(_API, _KIND) if names.mean(request)]
     if any(state(request) == "approved" for request in requests):
         raise LabError(
-            attempted=f"Deny the certificate signing request {names.name}",
+            attempted=f"Deny the certificate signing request {names}",
             seen="It is approved already, and Kubernetes does not take an approval back",
             remedy="Delete it with state absent; a certificate that was issued stays valid until it expires",
         )
     pending = [request for request in requests if state(request) == "pending"]
     for request in [] if dry_run else pending:
         _set_condition(cluster, request, "Denied")
-    return _result(bool(pending), names.name, "denied")
+    return _result(bool(pending), str(names), "denied")
 
 
 def remove(cluster: Cluster, names: Names, *, dry_run: bool) -> dict[str, Any]:
     """Delete every request that is meant."""
-    found = [request for request in cluster.find_all(_API, _KIND) if names.mean(_name(request))]
+    found = [request for request in cluster.find_all(_API, _KIND) if names.mean(request)]
     for request in [] if dry_run else found:
         cluster.delete(f"{_PATH}/{_name(request)}", uid=request["metadata"]["uid"])
-    return _result(bool(found), names.name, "absent", before="present")
+    return _result(bool(found), str(names), "absent", before="present")
 
 
 def _set_condition(cluster: Cluster, request: Object, kind: str) -> str:
@@ -173,10 +190,10 @@ def _result(changed: bool, name: str, after: str, before: str = "pending") -> di
 
 def _refused(names: Names, reasons: Sequence[str]) -> LabError:
     return LabError(
-        attempted=f"Approve the certificate signing request {names.name}",
+        attempted=f"Approve the certificate signing request {names}",
         seen="; ".join(reasons),
         cause="It was not made by the program that was meant, or that program was told another name or address",
-        remedy=f"Look at it with kubectl describe csr {names.name}; delete it if it is not yours. Nothing was approved",
+        remedy="Look at it with kubectl describe csr; delete it if it is not yours. Nothing was approved",
     )
 
 
@@ -186,7 +203,7 @@ def _late(names: Names, decision: Decision, timeout: float) -> LabError:
     else:
         seen, cause = "There is no such request", "The program that has to make it does not run or has another name"
     return LabError(
-        attempted=f"Approve the certificate signing request {names.name} within {timeout:g} s",
+        attempted=f"Approve the certificate signing request {names} within {timeout:g} s",
         seen=seen,
         cause=cause,
         remedy="Look at that program's log",

@@ -64,21 +64,22 @@ def difference(changes: Mapping[Path, str | None]) -> list[dict[str, str]]:
     ]
 
 
-def write(changes: Mapping[Path, str | None]) -> None:
-    """Put files in place, readable by all, each by a rename; remove those that are None."""
+def write(changes: Mapping[Path, str | None], mode: int = 0o644) -> None:
+    """Put files in place, readable by all or as the mode says, each by a rename; remove those that are None."""
     for path, text in changes.items():
         try:
-            _write(path, text)
+            _write(path, text, mode)
         except OSError as error:
             raise HostError(f"Write {path}: {error.strerror}. It takes root (become) and a writable system.") from error
 
 
-def _write(path: Path, text: str | None) -> None:
+def _write(path: Path, text: str | None, mode: int) -> None:
     if text is None:
         path.unlink(missing_ok=True)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}.new")
+    half.touch(mode=0o600)
     half.write_text(text)
-    half.chmod(0o644)
+    half.chmod(mode)
     half.replace(path)

@@ -25,7 +25,9 @@ options:
     type: path
     required: true
   identity:
-    description: Kubeconfig that the node writes when it has joined. Required unless O(state=absent).
+    description:
+      - Kubeconfig that the node writes when it has joined. Without it, the node has none yet, as one on another machine
+        that has been asked.
     type: path
   token_seconds:
     description: How long a new token lasts, in seconds.
@@ -95,13 +97,14 @@ SPEC: dict[str, Any] = {
 
 def main() -> None:
     """Run the module."""
-    required_if = [("state", "present", ["identity"])]
-    module = AnsibleModule(argument_spec=SPEC, required_if=required_if, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     given, dry_run = module.params, module.check_mode
     path = Path(given["path"])
     if given["state"] == "absent":
         module.exit_json(**remove(path, dry_run=dry_run))
-    wanted = Wanted(path, Path(given["identity"]), given["token_seconds"], given["description"])
+    wanted = Wanted(
+        path, Path(given["identity"]) if given["identity"] else None, given["token_seconds"], given["description"]
+    )
     run(
         module,
         lambda cluster: ensure(cluster, wanted, now=datetime.now(UTC), dry_run=dry_run),

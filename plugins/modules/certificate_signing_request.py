@@ -22,9 +22,10 @@ extends_documentation_fragment:
   - edgelab.akri.kube
 options:
   name:
-    description: Name of the request.
+    description:
+      - Name of the request.
+      - Without it, the requests of O(username) to O(signer) are meant, as kubelets make them, whatever they are called.
     type: str
-    required: true
   renewals:
     description:
       - Whether requests called O(name)-SUFFIX are meant too, as a node makes them when it renews its certificate.
@@ -72,6 +73,11 @@ options:
       - Status socket of the edgelab node that makes the request. When it says that it has its certificate and waits for
         no other, there is nothing to do; until then a request that is signed already is not the one that is meant.
     type: path
+  issued:
+    description:
+      - For a program without a status socket, whether it has its certificate. If so, a request that is pending is
+        approved, but none is waited for; if not, a request that is signed already is not the one that is meant.
+    type: bool
   timeout:
     description: Seconds to wait for the request and for its certificate together.
     type: float
@@ -100,6 +106,18 @@ EXAMPLES = r"""
     dns_names: [krustlet-wasi]
     ip_addresses: [127.0.0.1]
     usages: [digital signature, key encipherment, server auth]
+
+- name: Approve the serving certificate of a kubelet
+  edgelab.akri.certificate_signing_request:
+    kubeconfig: "{{ lab_paths.kubeconfig }}"
+    signer: kubernetes.io/kubelet-serving
+    username: system:node:edge
+    common_name: system:node:edge
+    organizations: [system:nodes]
+    dns_names: [edge]
+    ip_addresses: [192.0.2.20]
+    usages: [digital signature, server auth]
+    issued: false
 """
 
 RETURN = r"""
@@ -113,14 +131,21 @@ name:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.edgelab.akri.plugins.module_utils._csr import Names, approve, deny, is_issued, remove
+from ansible_collections.edgelab.akri.plugins.module_utils._csr import (
+    Names,
+    approve,
+    deny,
+    is_issued,
+    is_pending,
+    remove,
+)
 from ansible_collections.edgelab.akri.plugins.module_utils._csr_content import HAS_CRYPTOGRAPHY, wanted
 from ansible_collections.edgelab.akri.plugins.module_utils._kube import KUBE_SPEC, Cluster, run
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_module import lacking
 
 SPEC: dict[str, Any] = {
     **KUBE_SPEC,
-    "name": {"type": "str", "required": True},
+    "name": {"type": "str"},
     "renewals": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["approved", "denied", "absent"], "default": "approved"},
     "signer": {"type": "str"},
@@ -131,27 +156,34 @@ SPEC: dict[str, Any] = {
     "ip_addresses": {"type": "list", "elements": "str", "default": []},
     "usages": {"type": "list", "elements": "str"},
     "status_socket": {"type": "path"},
+    "issued": {"type": "bool"},
     "timeout": {"type": "float", "default": 30},
 }
 
 
 def ensure(cluster: Cluster, params: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
     """Bring the request into the wanted state."""
-    names = Names(params["name"], params["renewals"])
+    names = Names(params["name"] or "", params["renewals"], params["username"] or "", params["signer"] or "")
     if params["state"] == "absent":
         return remove(cluster, names, dry_run=dry_run)
     if params["state"] == "denied":
         return deny(cluster, names, dry_run=dry_run)
-    if params["status_socket"] and is_issued(params["status_socket"]):
-        return {"changed": False, "name": names.name, "diff": {}}
+    if _is_served(cluster, names, params):
+        return {"changed": False, "name": str(names), "diff": {}}
     return approve(
         cluster,
         names,
         wanted(params),
         timeout=params["timeout"],
-        unsigned_only=bool(params["status_socket"]),
+        unsigned_only=bool(params["status_socket"]) or params["issued"] is not None,
         dry_run=dry_run,
     )
+
+
+def _is_served(cluster: Cluster, names: Names, params: dict[str, Any]) -> bool:
+    if params["issued"]:
+        return not is_pending(cluster, names)
+    return bool(params["status_socket"]) and is_issued(params["status_socket"])
 
 
 def main() -> None:
@@ -159,12 +191,19 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=SPEC,
         required_if=[("state", "approved", ["signer", "username", "common_name", "usages"])],
+        required_one_of=[("name", "username")],
+        required_together=[("username", "signer")],
+        mutually_exclusive=[("status_socket", "issued")],
         supports_check_mode=True,
     )
     params = module.params
     if not HAS_CRYPTOGRAPHY:
-        lacking(module, "cryptography", name=params["name"])
-    run(module, lambda cluster: ensure(cluster, params, dry_run=module.check_mode), would={"name": params["name"]})
+        lacking(module, "cryptography", name=params["name"] or params["username"])
+    run(
+        module,
+        lambda cluster: ensure(cluster, params, dry_run=module.check_mode),
+        would={"name": params["name"] or params["username"]},
+    )
 
 
 if __name__ == "__main__":

@@ -167,7 +167,21 @@ def test_refusal_names_every_deviation_of_every_candidate() -> None:
     ],
 )
 def test_names(name: str, renewals: bool, meant: bool) -> None:
-    assert _csr.Names("krustlet-wasi-tls", renewals).mean(name) is meant
+    assert _csr.Names("krustlet-wasi-tls", renewals).mean({"metadata": {"name": name}}) is meant
+
+
+@pytest.mark.parametrize(
+    ("username", "signer", "meant"),
+    [
+        ("system:node:edge", "kubernetes.io/kubelet-serving", True),
+        ("system:node:other", "kubernetes.io/kubelet-serving", False),
+        ("system:node:edge", "kubernetes.io/kube-apiserver-client-kubelet", False),
+    ],
+)
+def test_without_a_name_requests_are_known_by_user_and_signer(username: str, signer: str, meant: bool) -> None:
+    names = _csr.Names("", username="system:node:edge", signer="kubernetes.io/kubelet-serving")
+    request = {"metadata": {"name": "csr-x7k2p"}, "spec": {"username": username, "signerName": signer}}
+    assert names.mean(request) is meant
 
 
 @pytest.mark.parametrize(
