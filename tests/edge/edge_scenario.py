@@ -22,6 +22,7 @@ class Scenario:
         command += ["--", *options] if options else []
         ours = {
             "EDGELAB_EDGE_SSH": str(self.host.ssh_config),
+            "EDGELAB_EDGE_LAB_ADDRESS": self.host.lab_address,
             "MOLECULE_EPHEMERAL_DIRECTORY": f"{self.scratch}/{self.name}",
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "NO_COLOR": "1",
