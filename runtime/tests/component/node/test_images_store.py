@@ -9,6 +9,7 @@ import os
 import resource
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 import wasmtime
 from edgelab.node.images.errors import ImageError
 from edgelab.node.images.registry import Registries
-from edgelab.node.images.store import Image, Images
+from edgelab.node.images.store import KEPT_SECONDS, Image, Images
 
 HELLO = wasmtime.wat2wasm('(module (memory (export "memory") 1) (func (export "_start")))')
 OTHER = wasmtime.wat2wasm('(module (memory (export "memory") 2) (func (export "_start")))')
@@ -130,6 +131,35 @@ async def test_always_asks_what_the_tag_means_and_pulls_only_what_is_new(registr
     registry.push("v1", OTHER)
     assert (await pull(images, registry)).module == first.module
     assert (await pull(images, registry, policy="Always")).module != first.module
+
+
+async def test_what_no_pod_has_had_for_long_goes_and_comes_back_when_it_is_wanted(
+    registry: Registry, images: Images, tmp_path: Path
+) -> None:
+    registry.push("v1", HELLO)
+    registry.push("v2", OTHER)
+    used, unused = await pull(images, registry), await pull(images, registry, "hello:v2")
+    earlier_engine = unused.module.with_name("0123.cwasm")
+    names = [f"{registry.host}/hello:v1", "no image"]
+    for path, seconds in ((used.module, 60), (unused.module, -60), (earlier_engine, 60)):
+        path.touch()
+        os.utime(path, (0, time.time() - KEPT_SECONDS - seconds))
+    images.prune(names)
+    assert {*kept(tmp_path)} == {used.module, unused.module}
+    os.utime(unused.module, (0, 0))
+    images.prune(names)
+    assert kept(tmp_path) == [used.module]
+    assert await pull(images, registry) == used
+    assert await pull(images, registry, "hello:v2") == unused
+
+
+async def test_a_module_that_is_pulled_again_is_kept_anew(registry: Registry, images: Images, tmp_path: Path) -> None:
+    registry.push("v1", HELLO)
+    image = await pull(images, registry)
+    os.utime(image.module, (0, 0))
+    assert await pull(images, registry, policy="Always") == image
+    images.prune([])
+    assert kept(tmp_path) == [image.module]
 
 
 async def test_never_does_not_pull(registry: Registry, images: Images) -> None:

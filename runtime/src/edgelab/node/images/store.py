@@ -2,7 +2,8 @@
 
 A compiled module is kept under the digest of its layer and the engine it was compiled for, so nothing is compiled
 twice and a module of an earlier engine is not loaded. The directory is private: only files that this node wrote are
-loaded as machine code. Modules no longer used are not removed.
+loaded as machine code. `prune` removes those that no Pod has had for KEPT_SECONDS; a file's time
+is that of its last use.
 """
 
 import asyncio
@@ -10,12 +11,14 @@ import concurrent.futures
 import hashlib
 import importlib.metadata
 import logging
+import os
 import platform
 import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -30,6 +33,9 @@ from edgelab.node.images.registry import Registries, Repository
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+KEPT_SECONDS = 14 * 24 * 3600.0
+"""How long a module stays that no Pod has."""
 
 _COMPILE_SECONDS = 300.0
 
@@ -65,7 +71,10 @@ class Images:
     def _present(self, reference: Reference) -> Image | None:
         known = self._index.get(str(reference))
         module = self._file(known["layer"]) if known else None
-        return Image(known["image_id"], module) if known and module and module.exists() else None
+        if not (known and module and module.exists()):
+            return None
+        os.utime(module)
+        return Image(known["image_id"], module)
 
     async def ensure(self, name: str, policy: str, credentials: Credentials | None = None) -> Image:
         """The image under a name, by its imagePullPolicy. Raises ImageError.
@@ -83,6 +92,18 @@ class Images:
             )
         return await asyncio.shield(self._pull(reference, credentials))
 
+    def prune(self, names: Iterable[str]) -> None:
+        """Remove what no Pod has had for KEPT_SECONDS; names: the images of all Pods that there are.
+
+        Modules of earlier engines go the same way. Nothing that runs is disturbed by that.
+        """
+        for name in names:
+            self.without_asking(name, "Never")
+        oldest = time.time() - KEPT_SECONDS
+        for module in [path for path in self._modules.glob("*.cwasm") if path.stat().st_mtime < oldest]:
+            module.unlink()
+            log.info("removed %s: no Pod has had it for %.0f days", module.name, KEPT_SECONDS / 24 / 3600)
+
     def _pull(self, reference: Reference, credentials: Credentials | None) -> asyncio.Task[Image]:
         key = (reference, credentials)
         if key not in self._pulls:
@@ -97,6 +118,7 @@ class Images:
         if self._index.get(str(reference)) != entry:
             self._remember(reference, entry)
             log.info("pulled %s as %s", reference, image_id)
+        os.utime(self._file(layer))
         return Image(image_id, self._file(layer))
 
     def _remember(self, reference: Reference, entry: dict[str, str]) -> None:

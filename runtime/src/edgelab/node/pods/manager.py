@@ -31,7 +31,7 @@ from edgelab.node.pods.decisions import Plan, Waiting, decide, end_phase, second
 from edgelab.node.pods.events import PodEvents, ignored
 from edgelab.node.pods.files import PodDirectory, PodStore, Run
 from edgelab.node.pods.preparation import Preparation
-from edgelab.node.pods.pulling import Pulls
+from edgelab.node.pods.pulling import Pulls, image_names
 from edgelab.node.pods.starting import Starting
 from edgelab.node.pods.status import Situation, build_status
 from edgelab.node.pods.status_writer import StatusWriter
@@ -45,6 +45,9 @@ log = logging.getLogger(__name__)
 
 _ORPHAN_GRACE = 2.0
 """Seconds that a container gets whose Pod is gone from the API server."""
+
+_PRUNE_SECONDS = 6 * 3600.0
+"""How often images are looked at that no Pod has any more."""
 
 
 class PodManager:
@@ -62,7 +65,7 @@ class PodManager:
         devices: Devices,
         images: Images,
     ) -> None:
-        self._client, self._addresses = client, node.addresses
+        self._client, self._addresses, self._images = client, node.addresses, images
         self._store = PodStore(state / "pods")
         self._containers = Containers(state, on_end=self._container_ended)
         self._pulls = Pulls(client, images, on_news=self._news)
@@ -113,6 +116,7 @@ class PodManager:
             await self._adopt()
             tasks.create_task(self._mirror.run())
             tasks.create_task(self._look_at_all())
+            tasks.create_task(self._prune_images())
 
     async def _adopt(self) -> None:
         for directory in self._store.all():
@@ -127,6 +131,15 @@ class PodManager:
         await self._mirror.listed.wait()
         for key in {*self._mirror.objects, *(directory.key for directory in self._store.all())}:
             self._workers.add(key)
+
+    async def _prune_images(self) -> None:
+        await self._mirror.listed.wait()
+        while True:
+            try:
+                self._images.prune({name for pod in self._mirror.objects.values() for name in image_names(pod)})
+            except OSError as error:
+                log.warning("Images that no Pod has stay: %s", error)
+            await asyncio.sleep(_PRUNE_SECONDS)
 
     def _container_ended(self, run: Path) -> None:
         if directory := self._store.owner(run):

@@ -105,6 +105,12 @@ class Pulls:
         return credentials_for(parse(image).registry, configurations)
 
 
+def image_names(pod: Pod) -> list[str]:
+    """The images of a Pod's containers."""
+    assert pod.spec is not None
+    return [each.image or "" for each in (*(pod.spec.initContainers or ()), *pod.spec.containers)]
+
+
 def _backing_off(error: ImageError) -> Waiting:
     """The reasons that time does not heal stay as they are, so that a person sees them."""
     reason = "ImagePullBackOff" if error.reason == "ErrImagePull" else error.reason
