@@ -14,7 +14,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 GUESTS = ("debug_echo", "hello", "http_broker", "idle")
-FLAGS = ("-target", "wasm32-wasi", "-std=gnu17", "-Os", "-s", "-Wall", "-Wextra", "-Werror")
+# A stack of 16 MiB, as Zig gives by itself, would count to a Pod's memory limit.
+_STACK = "-Wl,-z,stack-size=131072"
+FLAGS = ("-target", "wasm32-wasi", "-std=gnu17", "-Os", "-s", "-Wall", "-Wextra", "-Werror", _STACK)
 
 
 def build(guest: str, sources: Path, output: Path) -> None:

@@ -2,6 +2,20 @@
 
 from pathlib import Path
 
+import pytest
+import wasmtime
+
+WASM = Path(__file__).parents[4] / "wasm"
+PAGE = 65536
+
+
+@pytest.mark.parametrize("module", sorted(WASM.glob("*.wasm")), ids=lambda module: module.stem)
+def test_a_guest_needs_little_of_a_pods_memory_limit(module: Path) -> None:
+    exports = {export.name: export.type for export in wasmtime.Module.from_file(wasmtime.Engine(), str(module)).exports}
+    memory = exports["memory"]
+    assert isinstance(memory, wasmtime.MemoryType)
+    assert memory.limits.min * PAGE < 256 * 1024
+
 
 def test_the_broker_names_its_device_and_stays(start_wasm) -> None:
     broker = start_wasm("hello", DEBUG_ECHO_DESCRIPTION='"foo0"')

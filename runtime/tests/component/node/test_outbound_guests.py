@@ -32,7 +32,7 @@ class Brokers:
         module, run = self._directory / f"{name}.module", self._directory / f"{name}{len(environment)}"
         module.write_bytes(wasmtime.Module.from_file(engine, str(WASM / f"{name}.wasm")).serialize())
         run.mkdir()
-        await self._containers.start(ContainerSpec(str(run), str(module), (name,), 64 * MEBI, environment, outbound=by))
+        await self._containers.start(ContainerSpec(str(run), str(module), (name,), MEBI, environment, outbound=by))
         return RunDirectory(run)
 
     async def stop(self, run: RunDirectory) -> int:
