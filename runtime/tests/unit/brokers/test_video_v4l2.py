@@ -15,7 +15,7 @@ from edgelab.brokers.video.v4l2_device import V4l2Device
 from edgelab.brokers.video.v4l2_source import Format, V4l2Source, choose
 from PIL import Image
 
-JPEG = b"\xff\xd8 a picture \xff\xd9"
+JPEG = b"\xff\xd8\xff\xda\x00\x02 a picture \xff\xd9"
 RED = (200, 30, 40)
 
 Picture = bytes | OSError
@@ -86,7 +86,7 @@ async def test_raw_pictures_are_made_jpeg_in_the_size_that_the_driver_chose() ->
 
 
 async def test_pictures_that_were_spoilt_are_left_out() -> None:
-    device = Loopback(["MJPG"], [b"", JPEG, b"", b"", JPEG])
+    device = Loopback(["MJPG"], [b"", JPEG, b"", JPEG[:-2], JPEG + bytes(9)])
     assert await some(V4l2Source("/dev/video10", Options(), lambda _: device), 2) == [JPEG, JPEG]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edgelab.brokers.video.capture import CameraError
+from edgelab.brokers.video.jpeg import trimmed
 from edgelab.brokers.video.options import Options
 from edgelab.brokers.video.pixels import encoder
 
@@ -16,7 +17,6 @@ _FRAMES_PER_SECOND = 10
 """Where nothing else is asked for; both as Akri's sample broker."""
 
 _JPEG = ("MJPG", "JPEG")
-_START = b"\xff\xd8"
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +63,8 @@ class V4l2Source:
                 to_jpeg = self._start(device)
                 while True:
                     await _readable(device.fileno())
-                    if picture := device.read():
-                        yield to_jpeg(picture)
+                    if (picture := device.read()) and (jpeg := to_jpeg(picture)):
+                        yield jpeg
             finally:
                 device.close()
         except OSError as error:
@@ -75,7 +75,7 @@ class V4l2Source:
     def _start(self, device: Device) -> Callable[[bytes], bytes]:
         wanted = Format(choose(device.codes(), self._options.code), self._options.size or _SIZE)
         found = device.start(wanted, self._options.frames_per_second or _FRAMES_PER_SECOND)
-        to_jpeg = _checked if found.code in _JPEG else encoder(found.code, found.size)
+        to_jpeg = trimmed if found.code in _JPEG else encoder(found.code, found.size)
         if to_jpeg is None:
             raise CameraError(f"it gives {found.code}, of which no JPEG can be made here")
         if found != self._told:
@@ -96,12 +96,6 @@ def choose(codes: Sequence[str], wanted: str | None) -> str:
     if not codes:
         raise CameraError("it has no pictures to give; if it is a loopback device, nothing is played into it")
     raise CameraError(f"it gives {', '.join(codes)}, of which no JPEG can be made here")
-
-
-def _checked(picture: bytes) -> bytes:
-    if not picture.startswith(_START):
-        raise ValueError(f"it begins with {picture[:8]!r}")
-    return picture
 
 
 async def _readable(descriptor: int) -> None:
