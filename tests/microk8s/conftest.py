@@ -1,6 +1,6 @@
 """MicroK8s as a cluster, on a machine with the stand-in for snapd and MicroK8s (tests/standins/microk8s). Needs root.
 
-Budget of the whole directory: 4 minutes. One machine serves all tests; each leaves it without MicroK8s.
+Budget of the whole directory: 6 minutes. One machine serves all tests; each leaves it without MicroK8s.
 """
 
 from collections.abc import Iterator

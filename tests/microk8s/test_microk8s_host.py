@@ -1,7 +1,12 @@
-"""The role microk8s_host: a machine without MicroK8s, one that has it already, and what goes wrong."""
+"""The role microk8s_host: a machine without MicroK8s, one that has it already, what goes wrong, and whole playbooks."""
 
+import base64
+import json
+import sys
 from dataclasses import replace
+from pathlib import Path
 
+from charts.packed import helm, pack
 from labkit import eventually
 from machines.rootfs import USER
 from standins.microk8s.target import Target
@@ -68,3 +73,32 @@ def test_mistakes_are_told_and_can_be_made_good(microk8s: Target) -> None:
     assert "--no-such-flag" not in microk8s.says("cat", ARGUMENTS)
     microk8s.away()
     assert microk8s.says("cat", RECORD, "||", "true").endswith("No such file or directory")
+
+
+def test_a_demo_by_akris_chart_is_told_as_far_as_no_pod_is_needed(microk8s: Target, tmp_path: Path) -> None:
+    """The playbooks in check mode, with the chart read by the real Helm; then the whole lab away, role by role."""
+    chart = base64.b64encode(pack(helm(), tmp_path).read_bytes()).decode()
+    microk8s.says(f"echo {chart} | base64 -d > /root/akri.tgz")
+    given = {
+        "lab_name": "microk8s",
+        "ansible_python_interpreter": sys.executable,  # this checkout's, which has the runtime
+        "lab_host": microk8s.machine.name,
+        "lab_cluster": "microk8s",
+        "lab_demo": "video",
+        "akri_chart": "/root/akri.tgz",
+        "akri_chart_repository": "",
+        "preflight_accepted": ["modules"],
+    }
+    variables = ("-e", json.dumps(given))
+    microk8s.converge(*variables)
+    told = microk8s.play("site.yml", "--check", *variables).changed_tasks()
+    wanted = [
+        "edgelab.akri.akri : Have the release",
+        "edgelab.akri.demo_video : Run the cameras",
+        "edgelab.akri.akri : Run the handler beside the agent of each node that runs containers",
+        "edgelab.akri.demo_video : Ask for the cameras, and for a broker for each",
+        "edgelab.akri.demo_video : Run the page",
+    ]
+    assert [task for task in told if task in wanted] == wanted
+    microk8s.play("playbooks/down.yml", *variables)
+    assert microk8s.says("ls", "/var/snap", "/snap/bin", "/var/lib").count("microk8s") == 0
