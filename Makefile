@@ -62,7 +62,7 @@ integration: setup-dev ## tests on a real lab, and the guides, command by comman
 	@$(BIN)/pytest tests/integration tests/guides --numprocesses 2 --dist loadfile $(ARGS)
 
 kind: setup-dev ## tests on real Kind
-	@$(BIN)/pytest tests/kind $(ARGS)
+	@$(BIN)/pytest tests/kind --numprocesses 2 $(ARGS)
 
 machines: setup-dev ## tests on machines by ssh, and with stand-ins for MicroK8s and Compute Engine
 	@$(BIN)/pytest tests/machines tests/gce tests/microk8s $(ARGS)
