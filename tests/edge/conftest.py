@@ -12,6 +12,8 @@ sys.path.append(str(Path(__file__).parent))
 from edge_host import EdgeHost, booted
 from edge_scenario import Scenario
 
+NAMES = ("linux_host", "v4l2loopback", "virtual_cameras", "linux_node")
+
 
 @pytest.fixture(scope="session")
 def edge() -> Iterator[EdgeHost]:
@@ -24,4 +26,4 @@ def edge() -> Iterator[EdgeHost]:
 def scenarios(edge: EdgeHost) -> Iterator[dict[str, Scenario]]:
     """The scenarios by their names."""
     with tempfile.TemporaryDirectory(prefix="edgelab-edge-molecule-") as scratch:
-        yield {name: Scenario(name, edge, scratch) for name in ("linux_host", "v4l2loopback", "virtual_cameras")}
+        yield {name: Scenario(name, edge, scratch) for name in NAMES}
