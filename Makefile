@@ -91,7 +91,7 @@ sanity: setup-dev ## ansible-test sanity, no ignores
 	@$(BIN)/python tools/sanity.py
 
 bench: setup-dev ## measure; a table, and JSON in bench-results/
-	@PYTHONPATH=tests $(BIN)/python tests/bench/bench.py $(ARGS)
+	@PYTHONPATH=tests:tests/kind $(BIN)/python tests/bench/bench.py $(ARGS)
 
 lock: setup-dev ## lock the Python requirements; ARGS=--upgrade for the newest versions
 	@$(BIN)/python tools/lock.py $(ARGS)

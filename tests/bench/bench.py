@@ -6,6 +6,7 @@ machine shows in the spread and in the load that the JSON file has.
 
     bench.py [--repeat N] [--cold] [--only NAME]...
 
+--only brokers compares Wasm brokers with containers, on Kind: root, Podman, and some minutes; nothing else includes it.
 --cold adds the run from empty caches, which builds the control plane and downloads everything (minutes).
 """
 
@@ -20,6 +21,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+import brokers
 import control_plane
 import latency
 import video
@@ -38,7 +40,7 @@ def main() -> int:
     options = parser.parse_args()
     load = os.getloadavg()
     figures: list[Figure] = []
-    for name in options.only or GROUPS:
+    for name in options.only or USUAL:
         for figure in GROUPS[name](options.repeat):
             _show(figure, figures)
     if options.cold:
@@ -83,7 +85,14 @@ def _video(_repeat: int) -> Iterator[Figure]:
         yield from video_page.measure(cameras)
 
 
-GROUPS = {"whole": _whole_lab, "control-plane": _control_plane, "running": _running_lab, "video": _video}
+def _brokers(repeat: int) -> Iterator[Figure]:
+    """Wasm brokers and container brokers on one Kind cluster."""
+    with brokers.kind_lab(_lab("brokers")) as lab:
+        yield from brokers.measure(lab, turns=repeat * 2)
+
+
+USUAL = {"whole": _whole_lab, "control-plane": _control_plane, "running": _running_lab, "video": _video}
+GROUPS = {**USUAL, "brokers": _brokers}
 
 
 def _cold_demo() -> float:

@@ -1,30 +1,22 @@
-"""How fast a device becomes a running broker, and how fast it goes; how fast a bound Pod runs.
-
-Seen as any client sees it: through a watch that is open before the device is plugged or the Pod created.
-"""
+"""How fast a device becomes a running broker, and how fast it goes; how fast a bound Pod runs."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 from edgelab.core.model import Instance
 from edgelab.kube.client import Instances, connect
-from edgelab.kube.follow import Event, follow
+from edgelab.kube.follow import Event
 from figure import Figure
 from labkit import Lab
 from lightkube import AsyncClient
 from lightkube.models.core_v1 import Container, PodSpec, Toleration
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
-
-Seen = Callable[[Event], bool]
+from moments import NAMESPACE, bound, deleted, moment, runs
 
 INSTANCE = "akri-debug-echo-aae70c"
 BROKER = f"krustlet-wasi-{INSTANCE}-pod"
-NAMESPACE = "default"
 ARCH = "wasm32-wasi"
 
 
@@ -53,10 +45,10 @@ async def _measure(lab: Lab, turns: int) -> list[Figure]:
 
 async def _unplug(client: AsyncClient, availability: Path) -> float:
     async with (
-        _moment(client, Instances, lambda event: _deleted(event, INSTANCE)) as gone,
-        _moment(client, Pod, lambda event: _deleted(event, BROKER)) as broker_gone,
+        moment(client, Instances, lambda event: deleted(event, INSTANCE)) as gone,
+        moment(client, Pod, lambda event: deleted(event, BROKER)) as broker_gone,
     ):
-        start = time.monotonic()
+        start = time.time()
         availability.write_text("OFFLINE")
         seconds = await gone - start
         await broker_gone
@@ -65,10 +57,10 @@ async def _unplug(client: AsyncClient, availability: Path) -> float:
 
 async def _plug(client: AsyncClient, availability: Path) -> float:
     async with (
-        _moment(client, Pod, lambda event: _runs(event, BROKER)) as running,
-        _moment(client, Instances, _in_use) as used,
+        moment(client, Pod, lambda event: runs(event, BROKER)) as running,
+        moment(client, Instances, _in_use) as used,
     ):
-        start = time.monotonic()
+        start = time.time()
         availability.write_text("ONLINE")
         seconds = await running - start
         await used
@@ -77,12 +69,12 @@ async def _plug(client: AsyncClient, availability: Path) -> float:
 
 async def _start(client: AsyncClient, image: str | None, name: str) -> float:
     async with (
-        _moment(client, Pod, lambda event: _bound(event, name)) as bound,
-        _moment(client, Pod, lambda event: _runs(event, name)) as running,
+        moment(client, Pod, lambda event: bound(event, name)) as is_bound,
+        moment(client, Pod, lambda event: runs(event, name)) as running,
     ):
         await client.create(_pod(name, image))
-        seconds = await running - await bound
-    async with _moment(client, Pod, lambda event: _deleted(event, name)) as gone:
+        seconds = await running - await is_bound
+    async with moment(client, Pod, lambda event: deleted(event, name)) as gone:
         await client.delete(Pod, name, namespace=NAMESPACE)
         await gone
     return seconds
@@ -101,42 +93,5 @@ def _pod(name: str, image: str | None) -> Pod:
     )
 
 
-def _deleted(event: Event, name: str) -> bool:
-    return event.type == "deleted" and event.object.metadata.name == name
-
-
-def _bound(event: Event, name: str) -> bool:
-    return event.object is not None and event.object.metadata.name == name and bool(event.object.spec.nodeName)
-
-
-def _runs(event: Event, name: str) -> bool:
-    if event.object is None or event.type == "deleted" or event.object.metadata.name != name:
-        return False
-    statuses = (event.object.status and event.object.status.containerStatuses) or []
-    return bool(statuses) and all(status.state.running for status in statuses)
-
-
 def _in_use(event: Event) -> bool:
     return event.object is not None and any(Instance.from_dict(event.object).device_usage.values())
-
-
-@contextlib.asynccontextmanager
-async def _moment(client: AsyncClient, resource: Any, seen: Seen) -> AsyncIterator["asyncio.Future[float]"]:
-    """A future of the moment when an event is seen; everything has been listed once before the block begins."""
-    moment: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-    listed = asyncio.Event()
-
-    async def watch() -> None:
-        async for event in follow(client, resource, selectors={"namespace": NAMESPACE}):
-            if event.type == "listed":
-                listed.set()
-            elif seen(event) and not moment.done():
-                moment.set_result(time.monotonic())
-
-    async with asyncio.timeout(60):
-        task = asyncio.create_task(watch())
-        try:
-            await listed.wait()
-            yield moment
-        finally:
-            task.cancel()
