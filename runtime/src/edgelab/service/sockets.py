@@ -4,7 +4,8 @@ import contextlib
 import os
 import socket
 import weakref
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,10 +82,16 @@ async def serve_grpc(where: Path | socket.socket, services: "Collection[IServabl
             where.unlink(missing_ok=True)
 
 
+def _lost(protocol: H2Protocol, lose: Callable[[BaseException | None], None], error: BaseException | None) -> None:
+    lose(error)
+    protocol.resume_writing()
+
+
 class _Server(Server):
     """grpclib leaves the connections of a closed server open (Python 3.12.1 and later even wait for them).
 
-    The peers would wait for ever on streams that nobody writes to any more.
+    The peers would wait for ever on streams that nobody writes to any more. And a call that would write to a connection
+    which was lost while its peer did not read waits for ever, and with it a server that is to end.
     """
 
     def __init__(self, services: "Collection[IServable]") -> None:
@@ -93,6 +100,7 @@ class _Server(Server):
 
     def _protocol_factory(self) -> H2Protocol:
         protocol = super()._protocol_factory()
+        protocol.connection_lost = partial(_lost, protocol, protocol.connection_lost)  # type: ignore[method-assign]
         self._protocols.add(protocol)
         return protocol
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from edgelab.core.errors import LabError
+from edgelab.service.bounded import BoundedChannel
 from edgelab.service.sockets import bind, grpc_channel, prepare, serve_grpc
 from edgelab.wire import discovery_grpc
 from edgelab.wire import discovery_pb2 as pb
 from grpclib.client import Channel
-from grpclib.exceptions import StreamTerminatedError
+from grpclib.exceptions import ProtocolError, StreamTerminatedError
 
 
 class Registration(discovery_grpc.RegistrationBase):
@@ -68,6 +69,39 @@ async def test_a_client_of_a_stream_learns_that_the_server_has_closed(tmp_path: 
 
         with pytest.raises(StreamTerminatedError):
             await asyncio.wait_for(discover(), 10)
+
+
+class Flooding(discovery_grpc.DiscoveryHandlerBase):
+    """Sends as much as is taken of one message."""
+
+    def __init__(self) -> None:
+        self.stopped = asyncio.Event()
+
+    async def Discover(self, stream: Any) -> None:  # noqa: N802
+        await stream.recv_message()
+        await stream.send_initial_metadata()
+        await stream._stream.send_data(b"\0" + (1_000_000_000).to_bytes(4, "big"))
+        try:
+            while True:
+                await stream._stream.send_data(bytes(65536))
+        finally:
+            self.stopped.set()
+
+
+async def ask_for_too_much(port: int) -> None:
+    channel = BoundedChannel("127.0.0.1", port)
+    async with channel, discovery_grpc.DiscoveryHandlerStub(channel).Discover.open() as stream:
+        await stream.send_message(pb.DiscoverRequest(), end=True)
+        await stream.recv_message()
+
+
+async def test_a_message_that_is_too_large_is_refused_and_keeps_no_server_from_ending() -> None:
+    """The client goes while the server waits for it to read."""
+    listener, flooding = bind("127.0.0.1", 0), Flooding()
+    async with asyncio.timeout(20), serve_grpc(listener, [flooding]):
+        with pytest.raises(ProtocolError, match="1000000000 bytes, more than 4194304"):
+            await ask_for_too_much(listener.getsockname()[1])
+        await flooding.stopped.wait()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
