@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.edgelab.akri.plugins.module_utils._files import cannot_write, write_whole
+from ansible_collections.edgelab.akri.plugins.module_utils._lab_cache import mark_used, prune
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_lock import alone
 
 with contextlib.suppress(ImportError):  # the module that uses this says that the runtime is missing
@@ -84,7 +85,18 @@ def present(wanted: Wanted, cache: Path, *, dry_run: bool) -> dict[str, Any]:
         package = package_of(own, wanted)
     if package is None:
         raise _incomplete(own)
+    if not dry_run:
+        _forget_others(cache / "runtime", own)
     return _result(own, package, changed=changed, installed=True)
+
+
+def _forget_others(environments: Path, own: str) -> None:
+    current = Path(own).parents[1]
+    if current.parent == environments:
+        mark_used(current)
+    if environments.is_dir():
+        with alone(environments):
+            prune(environments, current)
 
 
 def _result(python: str, package: str, *, changed: bool, installed: bool) -> dict[str, Any]:

@@ -13,7 +13,7 @@ version_added: 0.2.0
 description:
   - What processes and modules read from the collection (the runtime, manifests, Wasm modules, sources of programs) is
     on the controller. On the controller itself nothing is done; to any other machine the files are brought once, into
-    the user's cache.
+    the user's cache. Those of other versions, which no playbook has used for a day and no process uses, go.
   - Looks for a Python that the runtime can work with, tells what to install when there is none, and puts one beside the
     files that sees the runtime.
 author: The edgelab.akri authors (!UNKNOWN)
@@ -26,8 +26,8 @@ options:
     type: path
 attributes:
   check_mode:
-    description: Does the same as otherwise, since nothing could be looked at without. It does not count as a change, no
-      more than that Ansible brings its modules.
+    description: Brings the files all the same, since nothing could be looked at without. It does not count as a change,
+      no more than that Ansible brings its modules. Nothing is removed.
     support: full
   diff_mode:
     description: There is nothing to show.
@@ -66,6 +66,7 @@ import platform
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.edgelab.akri.plugins.module_utils._lab_cache import mark_used, prune
 from ansible_collections.edgelab.akri.plugins.module_utils._lab_files import (
     directory_of,
     fitting_python,
@@ -88,6 +89,9 @@ def main() -> None:
         unpack(Path(module.params["archive"]), directory)
     if python and directory.is_dir():
         python = str(write_python(directory, python))
+        mark_used(directory)
+    if not module.check_mode:
+        prune(directory.parent, directory)
     module.exit_json(changed=False, directory=str(directory), present=directory.is_dir(), python=python)
 
 

@@ -13,6 +13,7 @@ version_added: 0.1.0
 description:
   - Uses the Python that runs this module if it has exactly this runtime and everything it needs. Otherwise installs it
     to a virtual environment in the cache, from a lock file with hashes, and uses that.
+  - Virtual environments of other versions, which no playbook has used for a day and no process uses, go.
   - pip is used with its own configuration, private indexes and proxies included.
 author: The edgelab.akri authors (!UNKNOWN)
 options:
@@ -41,7 +42,7 @@ attributes:
     description: There is nothing to show.
     support: none
   idempotent:
-    description: A complete virtual environment is never changed.
+    description: A complete virtual environment is never changed, and goes only when nobody uses it any more.
     support: full
 """
 
