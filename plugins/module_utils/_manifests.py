@@ -51,6 +51,17 @@ def present(cluster: Cluster, manifests: Sequence[Manifest], options: Options) -
     return changes
 
 
+def refuse_beside(cluster: Cluster, conflicts: Sequence[Manifest], manifests: Sequence[Manifest], remedy: str) -> None:
+    """Raise LabError while one of some objects is there, which belong to what these manifests would not work beside."""
+    there = [manifest.title for manifest in conflicts if _found(cluster, manifest)]
+    if there:
+        raise LabError(
+            attempted=f"Apply {', '.join(manifest.title for manifest in manifests)}",
+            seen=f"{', '.join(there)}: it belongs to what these would not work beside. Nothing was applied",
+            remedy=remedy,
+        )
+
+
 def absent(cluster: Cluster, manifests: Sequence[Manifest], options: Options) -> list[Change]:
     """Make sure that none of the objects is there; returns one change per object, in the order deleted."""
     deadline = time.monotonic() + options.timeout

@@ -28,6 +28,19 @@ options:
     type: list
     elements: path
     default: []
+  conflicts:
+    description:
+      - Objects of something beside which the given ones would not work, each with C(apiVersion), C(kind) and
+        C(metadata.name). While one of them is there, nothing is applied and the call fails. For O(state=present).
+    type: list
+    elements: dict
+    default: []
+    version_added: 0.2.0
+  conflicts_remedy:
+    description: What to do then, as the last words of the message.
+    type: str
+    default: Take it away first
+    version_added: 0.2.0
   state:
     description: Whether the objects are there as given, or gone.
     type: str
@@ -116,13 +129,15 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.edgelab.akri.plugins.module_utils._kube import KUBE_SPEC, Cluster, run
-from ansible_collections.edgelab.akri.plugins.module_utils._manifests import Options, absent, present
+from ansible_collections.edgelab.akri.plugins.module_utils._manifests import Options, absent, present, refuse_beside
 from ansible_collections.edgelab.akri.plugins.module_utils._manifests_model import read, result
 
 SPEC = {
     **KUBE_SPEC,
     "definition": {"type": "list", "elements": "dict", "default": []},
     "src": {"type": "list", "elements": "path", "default": []},
+    "conflicts": {"type": "list", "elements": "dict", "default": []},
+    "conflicts_remedy": {"type": "str", "default": "Take it away first"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "field_manager": {"type": "str", "default": "edgelab"},
     "force": {"type": "bool", "default": True},
@@ -141,6 +156,8 @@ def main() -> None:
 
     def work(cluster: Cluster) -> dict[str, Any]:
         manifests = read(given["definition"], given["src"])
+        if given["state"] == "present":
+            refuse_beside(cluster, read(given["conflicts"], []), manifests, given["conflicts_remedy"])
         ensure = present if given["state"] == "present" else absent
         options = Options(**{name: given[name] for name in names}, dry_run=module.check_mode)
         return result(ensure(cluster, manifests, options))

@@ -20,7 +20,7 @@ from ansible_collections.edgelab.akri.plugins.module_utils._chart_archive import
 from charts.packed import helm, pack
 from cryptography import x509
 from edgelab.core.errors import LabError
-from labkit import Lab, Result, eventually, new_lab
+from labkit import ROOT, Lab, Result, eventually, new_lab
 
 pytestmark = pytest.mark.lab
 
@@ -69,6 +69,25 @@ def test_check_mode_on_an_empty_machine_is_true_and_a_second_run_changes_nothing
     assert would == did
     assert {RELEASE, KINDS} <= set(did)
     assert chart_lab.playbook("up.yml").changed_tasks() == []
+
+
+def test_the_other_implementation_is_refused_while_one_is_there(chart_lab: Lab) -> None:
+    """And nothing of it is applied, in either direction."""
+    embedded = akri(chart_lab, "main", check=False, akri_implementation="embedded")
+    assert embedded.status
+    assert "Deployment akri/akri-controller-deployment" in " ".join(embedded.output.split())
+    assert "by the other akri_implementation than embedded. Keep that one, or" in " ".join(embedded.output.split())
+    assert chart_lab.kubectl("get", "clusterrolebinding", "akri-controller", "--ignore-not-found") == ""
+
+    (items,) = yaml.safe_load_all((ROOT / "roles/akri/files/rbac.yaml").read_text())
+    binding = next(item for item in items["items"] if item["kind"] == "ClusterRoleBinding")
+    mark = chart_lab.home / "mark.yaml"
+    mark.write_text(yaml.safe_dump(binding))
+    chart_lab.kubectl("apply", "-f", str(mark))
+    refused = akri(chart_lab, "main", check=False)
+    chart_lab.kubectl("delete", "-f", str(mark))
+    assert refused.status
+    assert "by the other akri_implementation than chart" in " ".join(refused.output.split())
 
 
 def test_what_was_asked_for_is_in_the_cluster(chart_lab: Lab) -> None:

@@ -23,6 +23,11 @@ def test_life_of_a_lab_by_ssh(remote: RemoteLab) -> None:
     assert holder["controller"]
     assert remote.machine.ssh("ps", "-o", "comm=", "-p", str(holder["connection"][0])).startswith("sshd")
 
+    told = remote.playbook("kubectl.yml").output
+    kubectl = next(line.split("msg:")[1].strip() for line in told.splitlines() if line.strip().startswith("msg:"))
+    assert kubectl.startswith("/root/.cache/edgelab/bin/kubectl-")
+    assert "krustlet-wasi" in remote.machine.ssh(kubectl, "--kubeconfig", f"{STATE}/far/kubeconfig", "get", "nodes")
+
     remote.playbook("down.yml")
     assert processes(remote.machine) == []
     assert remote.machine.ssh("find /root /tmp /run -name '*edgelab*' -not -path '/root/.cache/*'") == ""
