@@ -59,6 +59,8 @@ class Lab:
     variables: dict[str, Any] = field(default_factory=dict)
     directory: Path = ROOT
     """Where its commands run."""
+    inventories: tuple[Path, ...] = ()
+    """What its playbooks know of machines, where that is not the inventory `local`."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -81,7 +83,8 @@ class Lab:
         """Run one of the project's playbooks, e.g. `site.yml`; raises with the output when it fails."""
         given = {"lab_name": self.name, **self.variables, **variables}
         path = name if name == "site.yml" else f"playbooks/{name}"
-        return self.run(["ansible-playbook", path, "-e", json.dumps(given), *options], check=check)
+        known = [word for inventory in self.inventories for word in ("-i", str(inventory))]
+        return self.run(["ansible-playbook", *known, path, "-e", json.dumps(given), *options], check=check)
 
     def run(self, command: list[str], *, check: bool = True, extra: Mapping[str, str] | None = None) -> Result:
         """Run a command with the lab's environment."""
