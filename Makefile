@@ -11,7 +11,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Kind, MicroK8s and GCE need more on this machine than the lab of plain processes.
 LOCK := $(if $(filter local,$(PROVIDER)),requirements.lock,requirements-providers.lock)
-PLAYBOOK = $(BIN)/ansible-playbook -i inventories/$(PROVIDER)/hosts.yml -e lab_name=$(LAB) $(ARGS)
+PLAYBOOK = $(BIN)/ansible-playbook -i inventories/$(PROVIDER)/hosts.yml -e 'lab_name=$(LAB)' $(ARGS)
+
+# Ansible would go on without an inventory that is not there, and take a second word for a playbook.
+PROVIDERS := $(notdir $(patsubst %/hosts.yml,%,$(wildcard inventories/*/hosts.yml)))
+one = $(filter 1,$(words $($(1))))
+$(if $(and $(call one,PROVIDER),$(filter $(PROVIDERS),$(PROVIDER))),,$(error PROVIDER is "$(PROVIDER)", which inventories/ does not have. Nothing was changed. There are: $(PROVIDERS)))
+$(foreach name,LAB DEMO,$(if $(call one,$(name)),,$(error $(name) is "$($(name))", and has to be one word. Nothing was changed. For example: make demo $(name)=$(if $(filter LAB,$(name)),workshop,http))))
 
 # One-byte reads and sources compiled anew at each start would slow every task.
 unexport PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE
@@ -33,13 +39,13 @@ setup-dev: setup
 	@$(PYTHON) tools/setup.py $(VENV) requirements-dev.lock
 
 demo: setup ## the lab, the demo (DEMO=wasm_debug_echo, wasm_pod, http; on clusters also wasm_handler, video) and the proof; LAB=NAME for a second lab
-	@$(PLAYBOOK) -e lab_demo=$(DEMO) site.yml
+	@$(PLAYBOOK) -e 'lab_demo=$(DEMO)' site.yml
 
 up: setup ## the lab alone
 	@$(PLAYBOOK) playbooks/up.yml
 
 verify: setup ## the proof alone, on a running lab
-	@$(PLAYBOOK) -e lab_demo=$(DEMO) playbooks/verify.yml
+	@$(PLAYBOOK) -e 'lab_demo=$(DEMO)' playbooks/verify.yml
 
 down: setup ## the lab away, and a look for anything left behind
 	@$(PLAYBOOK) playbooks/down.yml
