@@ -6,6 +6,8 @@ What of a guide is carried out, in order, in one shell; docs/guides/README.md te
 ```LANG file=P  the content that is written to the file P, as seen from the shell's directory
 <!-- do: X -->  what hands do outside of the shell; the caller of `carry_out` gives a function for each X
 
+A guide may be carried out section by section, by its headings `## ...`, with other looks between them.
+
 `...` in a shown line stands for anything, as a whole line for any lines. A command ends with status 0, and what it
 prints with a newline. Commands that only look (`kubectl get`, ...) are repeated until they show what the guide shows,
 as a reader would; what a command in the background prints is shown under the command at which it comes. A fenced block
@@ -19,13 +21,14 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
 
 _FENCE = re.compile(r"```(?P<kind>\w*)(?: file=(?P<file>\S+))?$")
+_HEADING = re.compile(r"## (?P<name>.+)$")
 _DEED = re.compile(r"<!-- do: (?P<deed>.+) -->$")
 _ENDED = re.compile(r"\x1e(\d+)\x1f")
 """What the shell prints after each command: its status between two characters that no program prints."""
@@ -72,15 +75,38 @@ class Deed:
 Step = Command | Content | Deed
 
 
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The beginning of a section."""
+
+    name: str
+
+
+def read_sections(guide: Path) -> dict[str, list[Step]]:
+    """What a guide tells its reader to do, by its sections; what comes before the first has the name "".
+
+    Raises GuideError as `read_guide` does.
+    """
+    sections: dict[str, list[Step]] = {"": []}
+    for step in _steps(guide, list(enumerate(guide.read_text().splitlines(), start=1))):
+        if isinstance(step, Heading):
+            sections[step.name] = []
+        else:
+            list(sections.values())[-1].append(step)
+    return sections
+
+
 def read_guide(guide: Path) -> list[Step]:
     """What a guide tells its reader to do. Raises GuideError for blocks that would not be carried out."""
-    return list(_steps(guide, list(enumerate(guide.read_text().splitlines(), start=1))))
+    return [step for steps in read_sections(guide).values() for step in steps]
 
 
-def _steps(guide: Path, lines: list[tuple[int, str]]) -> Iterator[Step]:
+def _steps(guide: Path, lines: list[tuple[int, str]]) -> Iterator[Step | Heading]:
     rest = iter(lines)
     for number, line in rest:
-        if deed := _DEED.match(line):
+        if heading := _HEADING.match(line):
+            yield Heading(heading["name"])
+        elif deed := _DEED.match(line):
             yield Deed(number, deed["deed"])
         elif line.startswith("```"):
             block = list(_block(guide, number, rest))
@@ -184,7 +210,15 @@ def open_shell(directory: Path, environment: Mapping[str, str]) -> Iterator[Shel
 def carry_out(guide: Path, shell: Shell, deeds: Mapping[str, Callable[[], None]], *, late: float = 60) -> None:
     """Do what a guide tells, step by step. Raises GuideError at the first that does not turn out as it is shown."""
     __tracebackhide__ = True
-    for step in read_guide(guide):
+    carry_out_steps(guide, read_guide(guide), shell, deeds, late=late)
+
+
+def carry_out_steps(
+    guide: Path, steps: Iterable[Step], shell: Shell, deeds: Mapping[str, Callable[[], None]], *, late: float = 60
+) -> None:
+    """The same for some steps of it."""
+    __tracebackhide__ = True
+    for step in steps:
         match step:
             case Command(line, text, expected):
                 _run(shell, f"{guide}:{line}", text, expected, late)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from guidekit import Command, Content, Deed, GuideError, agrees, carry_out, open_shell, read_guide
+from guidekit import Command, Content, Deed, GuideError, agrees, carry_out, open_shell, read_guide, read_sections
 from labkit import eventually
 
 GUIDE = """\
@@ -51,6 +51,14 @@ def test_what_is_to_be_done_is_read_with_its_lines(tmp_path: Path) -> None:
         Content(15, "a/b.py", "print(1)\n"),
         Deed(19, "press the switch"),
     ]
+
+
+def test_sections_are_told_apart_by_headings_outside_of_blocks(tmp_path: Path) -> None:
+    guide = tmp_path / "guide.md"
+    guide.write_text(console("$ one") + "\n## First\n\n### Part\n\n## Last\n" + console("$ two", "## no heading"))
+    first, second = Command(3, "one", ""), Command(12, "two", "## no heading")
+    assert read_sections(guide) == {"": [first], "First": [], "Last": [second]}
+    assert read_guide(guide) == [first, second]
 
 
 @pytest.mark.parametrize(

@@ -3,61 +3,27 @@
 The home is new, so that the lab `default` of the guides is no other's; the cache of binaries is the user's.
 """
 
-import os
-import shutil
+import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from browser import Driver, chromium, lacking, picture
-from guidekit import Shell, carry_out, open_shell
+from guidekit import carry_out, read_sections
 from httppage import Rows, switch, until
-from labkit import ROOT, Lab, kubectl
+from labkit import ROOT
+from reader import GUIDES, Reader, reader
 
 pytestmark = pytest.mark.lab
 
-GUIDES = ROOT / "docs/guides"
+SECTION_BY_SECTION = {"virtual-cameras": "tests/kind/test_demo_video.py"}
+"""Guides that are carried out elsewhere, by a test for each of their sections."""
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="edgelab-guide-"))
-    yield made
-    shutil.rmtree(made)
-
-
-@pytest.fixture
-def lab(home: Path) -> Iterator[Lab]:
-    """The reader's lab, which the guide makes, and takes away unless it fails before."""
-    reader = Lab(home / ".local", "default")
-    yield reader
-    if reader.layout.marker.exists():
-        reader.playbook("down.yml")
-
-
-@pytest.fixture
-def shell(home: Path, lab: Lab) -> Iterator[Shell]:
-    """The reader's terminal, in the checkout, as one has it who has not activated anything."""
-    (home / "bin").mkdir()
-    (home / "bin/kubectl").symlink_to(kubectl())
-    with open_shell(ROOT, environment(home)) as made:
+@pytest.fixture(name="reader")
+def _reader() -> Iterator[Reader]:
+    with reader() as made:
         yield made
-
-
-def environment(home: Path) -> dict[str, str]:
-    """That of the tests, with another home and without what they or `make` were told; caches are the user's."""
-    dropped = {"XDG_STATE_HOME", "KUBECONFIG", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
-    ours = {
-        "HOME": str(home),
-        "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
-        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
-        "GOPATH": os.environ.get("GOPATH", str(Path.home() / "go")),
-        # The environment is there, and is made anew for another Python than its own.
-        "PYTHON": sys.executable,
-    }
-    return {name: value for name, value in os.environ.items() if name not in dropped} | ours
 
 
 @pytest.fixture
@@ -69,21 +35,29 @@ def browser() -> Iterator[Driver]:
 
 
 def test_every_guide_has_a_test() -> None:
-    guides = {f"test_{guide.stem.replace('-', '_')}" for guide in GUIDES.glob("*.md") if guide.stem != "README"}
-    assert guides <= globals().keys()
+    guides = {guide.stem for guide in GUIDES.glob("*.md")} - {"README"} - SECTION_BY_SECTION.keys()
+    assert {f"test_{guide.replace('-', '_')}" for guide in guides} <= globals().keys()
 
 
-def test_wasm_debug_echo(shell: Shell) -> None:
-    carry_out(GUIDES / "wasm-debug-echo.md", shell, {})
+@pytest.mark.parametrize(("guide", "file"), SECTION_BY_SECTION.items())
+def test_every_section_of_such_a_guide_has_a_test(guide: str, file: str) -> None:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "--no-header", file]
+    collected = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    for section, steps in read_sections(GUIDES / f"{guide}.md").items():
+        assert not steps or any(test.endswith(f"[{section}]") for test in collected), section
 
 
-def test_write_a_handler(shell: Shell) -> None:
-    carry_out(GUIDES / "write-a-handler.md", shell, {})
+def test_wasm_debug_echo(reader: Reader) -> None:
+    carry_out(GUIDES / "wasm-debug-echo.md", reader.shell, {})
 
 
-def test_http_devices(shell: Shell, lab: Lab, browser: Driver) -> None:
+def test_write_a_handler(reader: Reader) -> None:
+    carry_out(GUIDES / "write-a-handler.md", reader.shell, {})
+
+
+def test_http_devices(reader: Reader, browser: Driver) -> None:
     def look() -> None:
-        browser.get(f"http://127.0.0.1:{lab.ports['http_page']}/")
+        browser.get(f"http://127.0.0.1:{reader.lab.ports['http_page']}/")
         until(browser, as_the_guide_left_them, within=60)
         picture(browser, "http-devices")
 
@@ -96,7 +70,7 @@ def test_http_devices(shell: Shell, lab: Lab, browser: Driver) -> None:
         "unplug device 7 on the page": lambda: press("unplugged"),
         "plug in device 7 on the page": lambda: press("live"),
     }
-    carry_out(GUIDES / "http-devices.md", shell, deeds)
+    carry_out(GUIDES / "http-devices.md", reader.shell, deeds)
 
 
 def as_the_guide_left_them(found: Rows) -> bool:
