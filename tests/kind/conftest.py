@@ -19,7 +19,8 @@ class _ByLab(LoadScopeScheduling):
     """Keeps tests of one lab in one process."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "clusters of their own" if "/test_kind_cluster.py::" in nodeid else "one lab"
+        own = ("/test_kind_cluster.py::", "/test_demo_video.py::")
+        return "clusters of their own" if any(file in nodeid for file in own) else "one lab"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
