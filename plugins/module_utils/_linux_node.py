@@ -8,6 +8,7 @@ A kubelet and a containerd that somebody else has on the machine are not touched
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import socket
@@ -44,6 +45,7 @@ def look(lab: str, server: str, ca: str) -> dict[str, Any]:
         "address": _address_towards(server),
         "joined": joined,
         "serving": joined and model.SERVING.exists(),
+        "programs": {path.name: _digest(path) for path in sorted(model.PROGRAMS.glob("*"))},
     }
 
 
@@ -205,6 +207,11 @@ def _occupied() -> str:
 
 def _filled(directory: Path) -> bool:
     return directory.is_dir() and any(directory.iterdir())
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _other_cluster(server: str, ca: str) -> bool:

@@ -65,6 +65,12 @@ serving:
   description: Whether its kubelet has a certificate of this cluster to serve with.
   returned: success
   type: bool
+programs:
+  description: Digests (sha256) of the programs that have been brought to it, by name.
+  returned: success
+  type: dict
+  sample:
+    kubelet: 1f4d3f9d6a3c0f5b8c7e2a1b9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4a3b2c1d0e
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -144,3 +144,12 @@ def test_mounts_are_found_innermost_first_and_with_their_blanks(monkeypatch: pyt
     ]
     monkeypatch.setattr(host, "read", lambda _path: "\n".join(lines))
     assert host.mounts() == ["/var/lib/kubelet/pods/a/b c", "/var/lib/kubelet/pods/a", "/run/netns/cni-4f"]
+
+
+def test_programs_that_have_been_brought_are_known_by_their_digests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "PROGRAMS", tmp_path)
+    (tmp_path / "kubelet").write_bytes(b"abc")
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert linux_node.look("default", SERVER, "CA")["programs"] == {"kubelet": digest}
