@@ -86,7 +86,7 @@ def _note(record: Record) -> Record:
 def installed() -> set[str]:
     """Names of all packages that are installed, or have left their configuration."""
     listed = command(["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n"]).splitlines()
-    return {name for name, _, status in (line.partition(" ") for line in listed) if status != "not-installed"}
+    return {name for name, _space, status in (line.partition(" ") for line in listed) if status != "not-installed"}
 
 
 def install(record: Record, packages: Iterable[str]) -> Record:

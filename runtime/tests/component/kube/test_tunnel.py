@@ -68,14 +68,14 @@ async def port(kubelet: Kubelet, tmp_path: Path) -> AsyncIterator[int]:
 
 
 async def test_bytes_go_both_ways_on_many_connections(port: int, kubelet: Kubelet) -> None:
-    connections = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
-    for number, (_, writer) in enumerate(connections):
+    connections = [await asyncio.open_connection("127.0.0.1", port) for _number in range(20)]
+    for number, (_reader, writer) in enumerate(connections):
         writer.write(b"number %d" % number)
-    for number, (reader, _) in enumerate(connections):
+    for number, (reader, _writer) in enumerate(connections):
         expected = b"NUMBER %d" % number
         assert await reader.readexactly(len(expected)) == expected
     assert kubelet.token.startswith("Bearer ")
-    for _, writer in connections:
+    for _reader, writer in connections:
         writer.close()
 
 
@@ -87,7 +87,7 @@ async def test_much_comes_whole(port: int) -> None:
         writer.write(much)
         await writer.drain()
 
-    _, answer = await asyncio.gather(say(), reader.readexactly(len(much)))
+    _none, answer = await asyncio.gather(say(), reader.readexactly(len(much)))
     assert answer == much.upper()
     writer.close()
 
