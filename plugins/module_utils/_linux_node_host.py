@@ -50,6 +50,7 @@ _DIRECTORIES = (  # that packages, kubelet and Pods make
 )
 _CGROUPS = Path("/sys/fs/cgroup")
 _PODS = _CGROUPS / "kubepods.slice"
+_NETWORKS = Path("/run/netns")
 _MOUNTS = ("/run/containerd/", "/run/netns/cni-", "/var/lib/containerd/", "/var/lib/kubelet/")
 _GRACE_SECONDS = 10
 _APT = ("apt-get", "--yes", "--quiet", "--option=DPkg::Lock::Timeout=300", "--option=Dpkg::Options::=--force-confold")
@@ -134,8 +135,10 @@ def end_pods() -> None:
     command(["systemctl", "stop", _PODS.name])
     if mounted := mounts():
         command(["umount", "--lazy", *mounted])
-    for path in Path("/run/netns").glob("cni-*"):
+    for path in _NETWORKS.glob("cni-*"):
         path.unlink()
+    with suppress(OSError):  # there is none, or it has somebody else's
+        _NETWORKS.rmdir()
 
 
 def mounts() -> list[str]:
@@ -146,14 +149,22 @@ def mounts() -> list[str]:
 
 
 def _populated(cgroup: Path) -> bool:
-    return "populated 1" in (read(cgroup / "cgroup.events") or "")
+    return "populated 1" in _told(cgroup / "cgroup.events")
 
 
 def _signal(cgroup: Path, number: signal.Signals) -> None:
-    for path in cgroup.rglob("cgroup.procs"):
-        for pid in (read(path) or "").split():
+    for directory, _below, _files in os.walk(cgroup):
+        for pid in _told(Path(directory, "cgroup.procs")).split():
             with suppress(ProcessLookupError):
                 os.kill(int(pid), number)
+
+
+def _told(path: Path) -> str:
+    """What a group of processes tells of itself; nothing when it is gone, as it may be at any moment."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def _kill(cgroup: Path) -> None:
