@@ -1,4 +1,6 @@
-"""Skipped tests are failures unless tests/skips.yml allows them, so that nothing stops being tested unnoticed."""
+"""Skipped tests are failures unless tests/skips.yml allows them, so that nothing stops being tested unnoticed; and no test
+fails for being slow.
+"""
 
 import os
 from collections.abc import Generator
@@ -7,6 +9,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import settings
+
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 SKIPS = yaml.safe_load((Path(__file__).parent / "tests/skips.yml").read_text())
 ALLOWED: dict[str, str] = SKIPS["pytest"] | (SKIPS["not_root"]["pytest"] if os.getuid() else {})

@@ -218,8 +218,9 @@ async def test_a_bad_answer_is_told_once_and_changes_nothing(service: Service, w
         assert not following.done()
         service.lists(A, B)
         assert await following == [A, B]
-    bad, back = warnings()
+    bad, *others, back = warnings()
     assert bad.startswith(told)
+    assert bad not in others  # a machine that has much to do may be late with an answer, which is told, too
     assert back == "it answers again"
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 from edgelab.discovery.details import check_type, read_details
 from edgelab.discovery.handler import InvalidDetailsError
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 
@@ -161,7 +161,6 @@ JSON = st.recursive(
 @example("&a {url: a, labels: *a}")
 @example("url: !!timestamp x")
 @example("!!bool x")
-@settings(deadline=None)
 def test_nothing_but_invalid_details_is_raised(text: str) -> None:
     try:
         details = read_details(text, Details)
@@ -171,7 +170,6 @@ def test_nothing_but_invalid_details_is_raised(text: str) -> None:
     assert all(isinstance(name, str) for name in details.names)
 
 
-@settings(deadline=None)
 @given(url=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), count=st.integers(0, 10**17))
 def test_json_is_read_as_it_was_written(url: str, count: int) -> None:
     assert read_details(json.dumps({"url": url, "count": count}), Details) == Details(url, count=count)

@@ -6,7 +6,7 @@ from edgelab.discovery.handler import InvalidDetailsError
 from edgelab.discovery.handlers.http import HANDLER, HttpDetails, device
 from edgelab.discovery.handlers.http.fetch import proxy_for
 from edgelab.discovery.handlers.http.listing import Listing, NotAListError, read_listing
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 A, B = "http://127.0.0.1:9001/", "https://b.example/path?q=1"
@@ -51,7 +51,6 @@ def test_what_is_no_list_is_told(body: bytes, told: str) -> None:
     assert told in str(caught.value)
 
 
-@settings(deadline=None)
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "replace")))
 def test_any_answer_is_a_list_or_is_told(body: bytes) -> None:
     try:
