@@ -1,5 +1,6 @@
-"""Skipped tests are failures unless tests/skips.yml allows them, so that nothing stops being tested unnoticed; and no test
-fails for being slow.
+"""Skipped tests are failures unless tests/skips.yml allows them, so that nothing stops being tested unnoticed.
+
+No property fails for being slow.
 """
 
 import os
