@@ -31,12 +31,12 @@ print(1)
 """
 
 
-def follow(directory: Path, text: str, **deeds: Callable[[], None]) -> None:
-    """Carry out a guide of that text."""
+def follow(directory: Path, text: str, late: float = 0.2, **deeds: Callable[[], None]) -> None:
+    """Carry out a guide of that text; late: seconds that what it shows may take to come."""
     guide = directory / "guide.md"
     guide.write_text(text)
     with open_shell(directory, os.environ) as shell:
-        carry_out(guide, shell, deeds, late=0.2)
+        carry_out(guide, shell, deeds, late=late)
 
 
 def console(*lines: str) -> str:
@@ -159,7 +159,7 @@ def test_hands_that_fail_and_that_nobody_has_are_told(tmp_path: Path) -> None:
 
 def test_commands_that_look_are_repeated_until_it_is_there(tmp_path: Path) -> None:
     kubectl = "kubectl() { echo $1 >> looks; test $(wc -l < looks) -ge 3 && echo running; }"
-    follow(tmp_path, console(f"$ {kubectl}", "$ kubectl get pods", "running", "$ wc -l < looks", "3"))
+    follow(tmp_path, console(f"$ {kubectl}", "$ kubectl get pods", "running", "$ wc -l < looks", "3"), late=60)
     with pytest.raises(GuideError, match=r"guide.md:4: \$ kubectl delete pod\nended with 1"):
         follow(tmp_path, console(f"$ rm looks; {kubectl}", "$ kubectl delete pod", "running"))
 
